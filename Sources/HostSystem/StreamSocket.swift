@@ -1,5 +1,7 @@
 import CHostSystem
-import Glibc
+public import Glibc
+public import Household
+import Wire
 
 /// How bytes travel through a unix socket.
 public enum UnixSocketKind: Sendable {
@@ -15,27 +17,48 @@ public enum UnixSocketKind: Sendable {
   }
 }
 
-/// A listening unix socket in the file system, served by an event loop.
-public final class UnixListener {
+/// A listening socket, in the file system or on a TCP port, served by an event loop.
+public final class StreamListener {
   /// Called for each connection.
-  public var onConnection: ((UnixStream) -> Void)?
+  public var onConnection: ((StreamSocket) -> Void)?
   private let descriptor: Descriptor
-  private let path: String
   private let watch: EventLoop.Watch
 
   /// Listens at `path`. A socket that a dead process left there is replaced.
-  public init(path: String, kind: UnixSocketKind, mode: UInt32, loop: EventLoop) throws(SystemError) {
+  public convenience init(path: String, kind: UnixSocketKind, mode: UInt32, loop: EventLoop) throws(SystemError) {
     let number = try systemCall("making a unix socket") {
       socket(AF_UNIX, kind.type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
     }
-    descriptor = Descriptor(owning: number)
-    self.path = path
+    let descriptor = Descriptor(owning: number)
     try File.remove(path)
     try withUnixAddress(path) { (address, size) throws(SystemError) in
       _ = try systemCall("binding \(path)") { bind(number, address, size) }
     }
     try systemCall("setting the mode of \(path)") { chmod(path, mode) }
-    try systemCall("listening at \(path)") { listen(number, 64) }
+    try self.init(descriptor, name: path, loop: loop)
+  }
+
+  /// Listens on a TCP address and port.
+  public convenience init(tcp address: SocketAddress, loop: EventLoop) throws(SystemError) {
+    let family = address.address.family == .v4 ? AF_INET : AF_INET6
+    let number = try systemCall("making a TCP socket") {
+      socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    }
+    let descriptor = Descriptor(owning: number)
+    var yes: Int32 = 1
+    setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+    // The address may arrive later than this daemon.
+    setsockopt(number, Int32(IPPROTO_IP), IP_FREEBIND, &yes, socklen_t(MemoryLayout<Int32>.size))
+    try withInternetAddress(address) { (pointer, size) throws(SystemError) in
+      _ = try systemCall("listening on \(address)") { bind(number, pointer, size) }
+    }
+    try self.init(descriptor, name: "\(address)", loop: loop)
+  }
+
+  private init(_ descriptor: consuming Descriptor, name: String, loop: EventLoop) throws(SystemError) {
+    let number = descriptor.number
+    self.descriptor = descriptor
+    try systemCall("listening at \(name)") { listen(number, 64) }
     let box = Box()
     watch = try loop.watch(number) { _ in box.accept?() }
     box.accept = { [unowned self, unowned loop] in acceptAll(loop) }
@@ -50,14 +73,14 @@ public final class UnixListener {
     while true {
       let number = lares_accept(descriptor.number)
       guard number >= 0 else { return }
-      guard let stream = try? UnixStream(owning: number, loop: loop) else { continue }
+      guard let stream = try? StreamSocket(owning: number, loop: loop) else { continue }
       onConnection?(stream)
     }
   }
 }
 
-/// One connection over a unix socket, non-blocking.
-public final class UnixStream {
+/// One connection over a unix socket or TCP, non-blocking.
+public final class StreamSocket {
   public enum ReadResult { case bytes([UInt8]), wouldBlock, closed }
 
   /// Called when there are bytes to read, or the other side is gone.
@@ -142,17 +165,38 @@ private func withUnixAddress(
     throw SystemError("using \(path) as a socket (at most 107 bytes)", code: ENAMETOOLONG)
   }
   withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-  let result: Result<Void, SystemError> = withUnsafePointer(to: &address) { pointer in
-    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-      do {
-        try body(pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
-        return .success(())
-      } catch let error as SystemError {
-        return .failure(error)
-      } catch {
-        return .failure(SystemError("using \(path)", code: EINVAL))
-      }
+  try withSocketAddress(address, body)
+}
+
+/// Calls `body` with an Internet address as the kernel takes it.
+public func withInternetAddress(
+  _ socketAddress: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
+) throws(SystemError) {
+  switch socketAddress.address {
+  case .v4(let v4):
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = socketAddress.port.bigEndian
+    address.sin_addr.s_addr = v4.value.bigEndian
+    try withSocketAddress(address, body)
+  case .v6(let v6):
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_port = socketAddress.port.bigEndian
+    withUnsafeMutableBytes(of: &address.sin6_addr) {
+      $0.storeBytes(of: v6.high.bigEndian, as: UInt64.self)
+      $0.storeBytes(of: v6.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+    }
+    try withSocketAddress(address, body)
+  }
+}
+
+private func withSocketAddress<Address>(
+  _ address: Address, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
+) throws(SystemError) {
+  try withUnsafePointer(to: address) { (pointer) throws(SystemError) in
+    try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { (pointer) throws(SystemError) in
+      try body(pointer, socklen_t(MemoryLayout<Address>.size))
     }
   }
-  try result.get()
 }
