@@ -67,6 +67,8 @@ let package = Package(
 
     .target(
       name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
+    .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
+    tests("Lab", ["HostSystem"]),
     tests("Wire"),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),

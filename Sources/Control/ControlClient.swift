@@ -25,10 +25,11 @@ public struct ControlClient: Sendable {
     let stream: StreamSocket
     do {
       stream = try StreamSocket(connectingTo: socketPath, kind: .bytes, loop: loop)
-    } catch where error.code == ENOENT || error.code == ECONNREFUSED {
+    } catch  where error.code == ENOENT || error.code == ECONNREFUSED {
       throw ControlError.failed(
-        "Lares is not running here: nothing answers at \(socketPath). Start it with lares run, or name its folder with --run.")
-    } catch where error.code == EACCES {
+        "Lares is not running here: nothing answers at \(socketPath). Start it with lares run, or name its folder with --run."
+      )
+    } catch  where error.code == EACCES {
       throw ControlError.failed("\(error): you need to be root or the owner of the configuration")
     }
     defer { stream.close() }
@@ -56,7 +57,8 @@ public struct ControlClient: Sendable {
         throw ControlError.failed(report?.error ?? "the API answered with status \(head.status)")
       }
       guard !isClosed, Clock.now < deadline else {
-        throw ControlError.failed("Lares \(isClosed ? "closed the connection" : "did not answer for 30 s") (\(socketPath))")
+        throw ControlError.failed(
+          "Lares \(isClosed ? "closed the connection" : "did not answer for 30 s") (\(socketPath))")
       }
       try loop.runOnce(limitMilliseconds: 1_000)
     }

@@ -108,7 +108,9 @@ extension ControlDaemon {
     case ("PATCH", ["candidate"]):
       let edit: EditRequest = try body(request)
       let before = try candidate.read()
-      let after = try edit.value.map { try setValue(in: before, path: edit.path, to: $0) } ?? removeValue(in: before, path: edit.path)
+      let after =
+        try edit.value.map { try setValue(in: before, path: edit.path, to: $0) }
+        ?? removeValue(in: before, path: edit.path)
       try candidate.write(after, before: before)
       return try json(changeLines(from: before, to: after))
     case ("GET", ["diff"]):
@@ -129,7 +131,8 @@ extension ControlDaemon {
     case ("POST", ["rollback"]): return try json(rollBack(body(request), by: caller.name))
     case ("GET", ["history"]):
       let newest = change.history.newest
-      return try json((1...max(1, newest)).reversed().prefix(newest).map { CommitSummary(try change.history.commit($0)) })
+      return try json(
+        (1...max(1, newest)).reversed().prefix(newest).map { CommitSummary(try change.history.commit($0)) })
     case ("GET", let parts) where parts.count == 2 && parts[0] == "history":
       return try json(change.history.commit(commitNumber(parts[1])))
     default: throw ControlError.notFound("\(method) \(request.head.path)")

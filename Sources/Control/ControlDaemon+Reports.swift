@@ -9,7 +9,8 @@ extension ControlDaemon {
     let provisional = change.window(now: Clock.now).map { window in
       ProvisionalReport(
         commit: window.provisional.commit, owner: window.provisional.owner, secondsLeft: window.secondsLeft,
-        worse: checks.values.filter { $0.result == .bad && checksBefore[$0.path]?.result == .good }.map(\.path).sorted())
+        worse: checks.values.filter { $0.result == .bad && checksBefore[$0.path]?.result == .good }.map(\.path).sorted()
+      )
     }
     return StatusReport(
       version: Version.text, commit: head.map(CommitSummary.init), provisional: provisional,

@@ -6,7 +6,9 @@ enum Metrics {
   static func text(_ metrics: [String: MetricFact]) -> String {
     var text = ""
     var family = ""
-    for (name, metric) in metrics.sorted(by: { ($0.key.prefix { $0 != "{" }, $0.key) < ($1.key.prefix { $0 != "{" }, $1.key) }) {
+    for (name, metric) in metrics.sorted(by: {
+      ($0.key.prefix { $0 != "{" }, $0.key) < ($1.key.prefix { $0 != "{" }, $1.key)
+    }) {
       let bare = String(name.prefix { $0 != "{" })
       if bare != family {
         family = bare

@@ -36,7 +36,8 @@ private struct MemoryHistory: ConfigurationHistory {
   private let one = ["lares.toml": "one"]
   private let two = ["lares.toml": "two"]
 
-  private func started(_ history: MemoryHistory = MemoryHistory(), boot: String = "a", at: Int64 = 0) throws -> Control {
+  private func started(_ history: MemoryHistory = MemoryHistory(), boot: String = "a", at: Int64 = 0) throws -> Control
+  {
     try Control.resume(history, boot: boot, now: .seconds(at), wall: at).control
   }
 
