@@ -118,6 +118,11 @@ extension MACAddress {
   }
 }
 
+extension IPv4Address {
+  /// The four octets in the order of transmission.
+  var octets: [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+}
+
 extension IPv6Address {
   /// The sixteen octets in the order of transmission.
   var octets: [UInt8] {
