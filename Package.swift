@@ -65,13 +65,19 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // What tests share: a network namespace that ends with the test.
+    .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
+    .target(
+      name: "NetworkNamespace", dependencies: ["CNetworkNamespace"], path: "Tests/NetworkNamespace",
+      swiftSettings: swiftSettings),
+
     tests("Wire"),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
-    tests("Netlink", ["HostSystem", "Household", "Wire"]),
+    tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "NetworkNamespace", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
+    tests("Interfaces", ["Netlink", "HostSystem", "Household", "NetworkNamespace", "Wire"]),
     tests("AddressService", ["HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("NameService", ["HostSystem", "Household", "Wire"]),
