@@ -18,8 +18,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// The tests of the module of the same name, in Tests/<Module>Tests.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies,
-    exclude: [], resources: resources, swiftSettings: swiftSettings)
+    name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies, resources: resources,
+    swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -65,19 +65,17 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    // What tests share: a network namespace that ends with the test.
     .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
     .target(
-      name: "NetworkNamespace", dependencies: ["CNetworkNamespace"], path: "Tests/NetworkNamespace",
+      name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
-
     tests("Wire"),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
-    tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "NetworkNamespace", "Wire"]),
+    tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("Interfaces", ["Netlink", "HostSystem", "Household", "NetworkNamespace", "Wire"]),
+    tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("AddressService", ["HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("NameService", ["HostSystem", "Household", "Wire"]),

@@ -1,5 +1,5 @@
 import Netlink
-import NetworkNamespace
+import TestSupport
 import Testing
 import Wire
 

@@ -1,6 +1,6 @@
 import Glibc
 import Netlink
-import NetworkNamespace
+import TestSupport
 import Testing
 import Wire
 
