@@ -2,13 +2,21 @@
   public import Wire
 
   /// Why a guest has no network.
-  public enum NetworkDeviceError: Error {
+  public enum NetworkDeviceError: Error, CustomStringConvertible {
     /// No announced device has this hardware address.
     case notFound(MACAddress)
     /// The device lacks VIRTIO_NET_F_MAC, VIRTIO_F_VERSION_1 or a queue.
     case unsuitable
     /// The I/O APIC has no such line.
     case noInterruptLine(UInt32)
+
+    public var description: String {
+      switch self {
+      case .notFound(let address): "no virtio network device has the hardware address \(address.description)"
+      case .unsuitable: "the virtio network device lacks VIRTIO_NET_F_MAC, VIRTIO_F_VERSION_1 or a queue"
+      case .noInterruptLine(let line): "the I/O APIC has no line \(line)"
+      }
+    }
   }
 
   /// A virtio network device (virtio 1.2 section 5.1) with one queue each way and no offloads.

@@ -3,7 +3,8 @@ internal import Synchronization
 /// A split virtqueue (virtio 1.2 section 2.7) whose descriptor `i` always means buffer `i` of its own memory.
 ///
 /// What the device writes is checked: an index outside the queue or a length beyond the buffer is a broken device,
-/// and counts, but never reaches outside the queue's memory.
+/// and counts, but never reaches outside the queue's memory. The memory is never given back: the device may write to it
+/// as long as the guest lives.
 struct Virtqueue: ~Copyable {
   /// Bytes of each buffer.
   static let bufferSize = 2048
@@ -48,8 +49,6 @@ struct Virtqueue: ~Copyable {
       descriptor.storeBytes(of: direction == .receive ? Self.deviceWrites : 0, toByteOffset: 12, as: UInt16.self)
     }
   }
-
-  deinit { memory.deallocate() }
 
   enum Direction { case receive, transmit }
 
