@@ -79,9 +79,12 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    tests("Wire"),
+    tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
-    tests("EchoService", ["Wire"]),
+    tests("EchoService", ["PacketSamples", "Wire"]),
+    .target(name: "PacketSamples", path: "Tests/PacketSamples", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "MachineTests", dependencies: ["Wire"], path: "Tests/Machine", swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),

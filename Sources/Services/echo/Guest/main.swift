@@ -26,6 +26,7 @@
 #else
   import Glibc
 
-  fputs("echo: this is a guest of a virtual machine: build it with `make services`\n", stderr)
+  let notice: StaticString = "echo: this is a guest of a virtual machine: build it with `make services`\n"
+  _ = write(STDERR_FILENO, notice.utf8Start, notice.utf8CodeUnitCount)
   exit(EX_UNAVAILABLE)
 #endif

@@ -15,12 +15,16 @@ public struct EchoResponder: Sendable {
 
   /// What became of the frames.
   public struct Counters: Sendable, Equatable {
-    public var answered = 0
+    public var answered: Int
     /// Well-formed, but for somebody else or asking for nothing.
-    public var ignored = 0
-    public var malformed = 0
+    public var ignored: Int
+    public var malformed: Int
 
-    public init() {}
+    public init(answered: Int = 0, ignored: Int = 0, malformed: Int = 0) {
+      self.answered = answered
+      self.ignored = ignored
+      self.malformed = malformed
+    }
   }
 
   /// Why a frame is not answered.
