@@ -18,8 +18,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// The tests of the module of the same name, in Tests/<Module>Tests.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies,
-    exclude: [], resources: resources, swiftSettings: swiftSettings)
+    name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies, resources: resources,
+    swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -79,12 +79,15 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    .target(
+      name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),
     .target(name: "PacketSamples", path: "Tests/PacketSamples", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MachineTests", dependencies: ["Wire"], path: "Tests/Machine", swiftSettings: swiftSettings),
+      name: "MachineTests", dependencies: ["HostSystem", "PacketSamples", "Wire"], path: "Tests/Machine",
+      swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
