@@ -109,6 +109,14 @@ struct EditRequest: Codable {
   var value: String?
 }
 
+/// The answer to an edit of lares.toml.
+public struct EditReport: Codable, Sendable {
+  /// False where the file said so already.
+  public var changed: Bool
+  /// What is wrong with the edited file, so that it cannot be committed yet; several edits may lead through such states.
+  public var diagnostics: [String]
+}
+
 struct PauseRequest: Codable {
   /// nil: until resumed.
   var seconds: Int?

@@ -3,28 +3,27 @@ import HostSystem
 import Household
 
 /// The configuration's folder: the text that people and the API edit before it is committed.
-struct CandidateFiles {
-  let folder: String
-  static let main = "lares.toml"
+public struct CandidateFiles {
+  public let folder: String
 
-  /// lares.toml and the files it includes.
-  func read() throws -> [String: String] {
-    var files: [String: String] = [:]
-    var wanted = [Self.main]
-    while let name = wanted.popLast() {
-      guard files[name] == nil else { continue }
-      guard let bytes = try File.readIfPresent(folder + "/" + name) else {
-        // A missing included file is the parser's to report, at the line that names it.
-        if name == Self.main { throw ControlError.failed("there is no \(Self.main) in \(folder)") }
-        continue
-      }
-      guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw ControlError.failed("\(folder)/\(name) is not UTF-8 text")
-      }
-      files[name] = text
-      wanted += includedFiles(in: text)
+  public init(folder: String) { self.folder = folder }
+
+  /// lares.toml and the files it includes. A missing included file is the parser's to report, at the line that names it.
+  public func read() throws -> [String: String] {
+    guard let main = try text(ConfigurationText.mainFile) else {
+      throw ControlError.failed("there is no \(ConfigurationText.mainFile) in \(folder)")
     }
+    var files = [ConfigurationText.mainFile: main]
+    for name in ConfigurationText.includedFiles(of: main) { files[name] = try text(name) }
     return files
+  }
+
+  private func text(_ name: String) throws -> String? {
+    guard let bytes = try File.readIfPresent(folder + "/" + name) else { return nil }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ControlError.failed("\(folder)/\(name) is not UTF-8 text")
+    }
+    return text
   }
 
   /// Writes what differs, each file atomically, and removes files that are in `before` and no more in `files`.

@@ -22,16 +22,7 @@ public struct ControlClient: Sendable {
   /// The bytes of a successful answer.
   public func exchange(_ method: String, _ target: String, body: [UInt8]) throws -> [UInt8] {
     let loop = try EventLoop()
-    let stream: StreamSocket
-    do {
-      stream = try StreamSocket(connectingTo: socketPath, kind: .bytes, loop: loop)
-    } catch  where error.code == ENOENT || error.code == ECONNREFUSED {
-      throw ControlError.failed(
-        "Lares is not running here: nothing answers at \(socketPath). Start it with lares run, or name its folder with --run."
-      )
-    } catch  where error.code == EACCES {
-      throw ControlError.failed("\(error): you need to be root or the owner of the configuration")
-    }
+    let stream = try connect(loop)
     defer { stream.close() }
     var unsent = HTTPEncoder.request(
       HTTPRequestHead(method: method, target: target, fields: [HTTPField("Host", "lares")]), body: body)[...]
@@ -61,6 +52,21 @@ public struct ControlClient: Sendable {
           "Lares \(isClosed ? "closed the connection" : "did not answer for 30 s") (\(socketPath))")
       }
       try loop.runOnce(limitMilliseconds: 1_000)
+    }
+  }
+
+  private func connect(_ loop: EventLoop) throws -> StreamSocket {
+    do {
+      return try StreamSocket(connectingTo: socketPath, kind: .bytes, loop: loop)
+    } catch {
+      switch error.code {
+      case ENOENT, ECONNREFUSED:
+        throw ControlError.failed(
+          "Lares is not running here: nothing answers at \(socketPath). Start it with lares run, or name its folder with --run."
+        )
+      case EACCES: throw ControlError.failed("\(error): be root or the owner of the configuration")
+      default: throw error
+      }
     }
   }
 }

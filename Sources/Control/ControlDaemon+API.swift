@@ -107,18 +107,17 @@ extension ControlDaemon {
     case ("GET", ["candidate"]): return try json(candidate.read())
     case ("PATCH", ["candidate"]):
       let edit: EditRequest = try body(request)
-      let before = try candidate.read()
-      let after =
-        try edit.value.map { try setValue(in: before, path: edit.path, to: $0) }
-        ?? removeValue(in: before, path: edit.path)
-      try candidate.write(after, before: before)
-      return try json(changeLines(from: before, to: after))
+      let before = ConfigurationText(files: try candidate.read())
+      let after = try edit.value.map { try before.setting(edit.path, to: $0) } ?? before.removing(edit.path)
+      try candidate.write(after.files, before: before.files)
+      return try json(
+        EditReport(changed: after != before, diagnostics: after.check().diagnostics.map(\.description)))
     case ("GET", ["diff"]):
       let from = try request.head.queryValue("from").map(commitNumber)
       let to = try request.head.queryValue("to").map(commitNumber)
       let old = try from.map { try change.history.commit($0).files } ?? committed()
       let new = try to.map { try change.history.commit($0).files } ?? candidate.read()
-      return try json(changeLines(from: old, to: new))
+      return try json(changes(from: old, to: new))
     case ("POST", ["commit"]):
       let wanted: CommitRequest = try body(request)
       return try json(
@@ -162,9 +161,10 @@ extension ControlDaemon {
     return report
   }
 
-  /// What differs between two sets of files, in words, where both can be understood.
-  private func changeLines(from old: [String: String], to new: [String: String]) throws -> [String] {
-    try ConfigurationDiff(from: parseConfiguration(old), to: parseConfiguration(new)).lines
+  /// What differs between two sets of files, where both can be understood.
+  private func changes(from old: [String: String], to new: [String: String]) throws -> [ConfigurationDiff.Change] {
+    try ConfigurationDiff(from: ConfigurationText(files: old).parse(), to: ConfigurationText(files: new).parse())
+      .changes
   }
 
   // MARK: - Devices and secrets
@@ -174,7 +174,7 @@ extension ControlDaemon {
   ) throws -> APIResponse {
     guard method == "POST" else { throw ControlError.wrongMethod(request.head.path, allowed: ["POST"]) }
     guard let model, model.device(named: name) != nil else {
-      throw ControlError.unknownDevice(name, nearest: nearest(to: name, in: (model?.devices ?? []).map(\.name)))
+      throw ControlError.unknownDevice(name, nearest: nearestWord(to: name, among: (model?.devices ?? []).map(\.name)))
     }
     switch action {
     case "pause":

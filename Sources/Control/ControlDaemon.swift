@@ -1,6 +1,6 @@
 import Configuration
 public import HostSystem
-public import Household
+import Household
 import Wire
 
 /// The daemon that decides: keeps the configuration's history, puts commits in force, and answers the API.
@@ -72,7 +72,7 @@ public final class ControlDaemon {
     guard change.history.newest == 0 else { return }
     do {
       let files = try candidate.read()
-      _ = try parseConfiguration(files)
+      _ = try ConfigurationText(files: files).parse()
       _ = try change.commit(
         files, author: "lares", reason: "Import lares.toml", window: nil, now: Clock.now, wall: Clock.wall)
     } catch {
@@ -87,7 +87,7 @@ public final class ControlDaemon {
   func commit(_ files: [String: String], author: String, reason: String, window: Int?, undoes: Int? = nil) throws
     -> ChangeReport
   {
-    let wanted = try parseConfiguration(files)
+    let wanted = try ConfigurationText(files: files).parse()
     let before = model
     let checks = facts.checks.values
     let commit = try change.commit(
@@ -98,7 +98,7 @@ public final class ControlDaemon {
     publishHead()
     let left = change.window(now: Clock.now)?.secondsLeft
     return ChangeReport(
-      commit: commit.number, changes: before.map { ConfigurationDiff(from: $0, to: wanted).lines } ?? [],
+      commit: commit.number, changes: before.map { ConfigurationDiff(from: $0, to: wanted).changes.map(\.words) } ?? [],
       confirmWithin: left)
   }
 
@@ -113,7 +113,7 @@ public final class ControlDaemon {
   private func publishHead() {
     guard let head = try? change.head() else { return }
     do {
-      let parsed = try parseConfiguration(head.files)
+      let parsed = try ConfigurationText(files: head.files).parse()
       model = parsed
       own.problems = []
       own.appliedCommit = head.number

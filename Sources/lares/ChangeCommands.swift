@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Control
 import HostSystem
+import Wire
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,15 +13,14 @@ struct Check: ParsableCommand {
   @Flag(help: "Print the findings as JSON.") var json = false
 
   func run() throws {
-    let files = try readConfiguration(file)
-    let result = checkConfiguration(files, main: file)
+    let report = ConfigurationText(files: try readConfiguration(file)).check()
     if json {
-      print(try JSON.encodeForReading(result.diagnostics))
+      print(try JSON.encodeForReading(report.diagnostics))
     } else {
-      for diagnostic in result.diagnostics { printError(diagnostic.description) }
-      if result.isUsable { print("\(file): good") }
+      for diagnostic in report.diagnostics { printError(diagnostic.description) }
+      if report.model != nil { print("\(file): good") }
     }
-    if !result.isUsable { throw ExitCode.failure }
+    if report.model == nil { throw ExitCode.failure }
   }
 }
 
@@ -28,7 +28,7 @@ struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print the configuration, or one key of it.",
     discussion: "Secrets stand in it by name only; their values are never printed.")
-  @Argument(help: "A key such as network.home.address.", completion: .custom { _, _, _ in configurationKeys() })
+  @Argument(help: "A key such as network.home.address.", completion: .custom(completeKey))
   var key: String?
   @Flag(help: "What is edited and not committed yet, instead of what is in force.") var candidate = false
   @OptionGroup var connection: Connection
@@ -38,11 +38,14 @@ struct Show: ParsableCommand {
     let files = try connection.client.get(target, as: [String: String].self)
     guard let key else {
       return try connection.output(files) { files in
-        let order = files.keys.sorted { ($0 != "lares.toml", $0) < ($1 != "lares.toml", $1) }
-        return order.map { name in files.count == 1 ? files[name]! : "# \(name)\n\(files[name]!)" }.joined(separator: "\n")
+        guard files.count > 1 else { return files[ConfigurationText.mainFile] ?? "" }
+        let included = files.keys.filter { $0 != ConfigurationText.mainFile }.sorted()
+        return ([ConfigurationText.mainFile] + included).map { "# \($0)\n\(files[$0] ?? "")" }.joined(separator: "\n")
       }
     }
-    print(try configurationValue(in: files, at: key))
+    try connection.output(ConfigurationText(files: files).show(key, defaults: true)) { values in
+      values.map { $0.path == key ? $0.value : "\($0.path) = \($0.value)" }.joined(separator: "\n")
+    }
   }
 }
 
@@ -54,7 +57,7 @@ struct Set: ParsableCommand {
         lares set network.guest.isolated true
         lares set device.nas.address 192.168.77.10
       """)
-  @Argument(help: "The key.", completion: .custom { _, _, _ in configurationKeys() }) var key: String
+  @Argument(help: "The key.", completion: .custom(completeKey)) var key: String
   @Argument(help: "The value, as TOML or as a bare word.") var value: String
   @OptionGroup var connection: Connection
 
@@ -63,7 +66,7 @@ struct Set: ParsableCommand {
 
 struct Delete: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Remove one key or table from lares.toml.")
-  @Argument(help: "The key.", completion: .custom { _, _, _ in configurationKeys() }) var key: String
+  @Argument(help: "The key.", completion: .custom(completeKey)) var key: String
   @OptionGroup var connection: Connection
 
   func run() throws { try edit(connection, key: key, value: nil) }
@@ -74,10 +77,11 @@ private func edit(_ connection: Connection, key: String, value: String?) throws 
     var path: String
     var value: String?
   }
-  let lines: [String] = try connection.client.send(
+  let report: EditReport = try connection.client.send(
     "PATCH", "/v1/configuration/candidate", Edit(path: key, value: value))
-  try connection.output(lines) { lines in
-    lines.isEmpty ? "Nothing changed: it says so already." : (lines + ["Not in force yet: lares commit"]).joined(separator: "\n")
+  try connection.output(report) { report in
+    let first = report.changed ? "Changed in lares.toml; not in force yet: lares commit" : "lares.toml says so already."
+    return ([first] + report.diagnostics).joined(separator: "\n")
   }
 }
 
@@ -90,14 +94,16 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let query = [from.map { "from=\($0)" }, to.map { "to=\($0)" }].compactMap(\.self).joined(separator: "&")
-    let lines = try connection.client.get("/v1/configuration/diff?\(query)", as: [String].self)
-    try connection.output(lines) { $0.isEmpty ? "No difference." : $0.joined(separator: "\n") }
+    let changes = try connection.client.get("/v1/configuration/diff?\(query)", as: [ConfigurationDiff.Change].self)
+    try connection.output(changes) { $0.isEmpty ? "No difference." : $0.map(\.words).joined(separator: "\n") }
   }
 }
 
 /// How long a change may stay unconfirmed.
 struct Window: ParsableArguments {
-  @Option(help: ArgumentHelp("Revert after so many seconds unless confirmed, 10 to 3600 (default 120).", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Revert after so many seconds unless confirmed, 10 to 3600 (default 120).", valueName: "seconds")
+  )
   var confirm: Int?
   @Flag(help: "Keep the change at once, without a window to confirm it in.") var now = false
 
@@ -208,4 +214,23 @@ struct History: ParsableCommand {
       return table.text(empty: "Nothing has been committed yet.")
     }
   }
+}
+
+/// The files of a configuration whose main file may have any name.
+private func readConfiguration(_ path: String) throws -> [String: String] {
+  let text = String(decoding: try File.read(path), as: UTF8.self)
+  let folder = File.folderName(of: path)
+  var files = [ConfigurationText.mainFile: text]
+  for name in ConfigurationText.includedFiles(of: text) {
+    files[name] = try File.readIfPresent(folder + "/" + name).map { String(decoding: $0, as: UTF8.self) }
+  }
+  return files
+}
+
+/// The keys that a half-typed word may become: of the schema, and the names that the configuration in force has.
+private func completeKey(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
+  let client = ControlClient(folders: Connection.defaultFolders)
+  let files = (try? client.get("/v1/configuration", as: [String: String].self)) ?? [ConfigurationText.mainFile: ""]
+  let completions = ConfigurationText(files: files).completions(ofPath: prefix)
+  return completions.map { $0.isTable ? $0.text + "." : $0.text }
 }

@@ -39,7 +39,7 @@ final class DaemonRuntime {
       guard let head = reader.values["head"], head.commit != own.triedCommit else { return }
       own.triedCommit = head.commit
       do {
-        try apply(parseConfiguration(head.files), head)
+        try apply(ConfigurationText(files: head.files).parse(), head)
         own.appliedCommit = head.commit
         applyProblems = []
         log.info("applied commit \(head.commit)")

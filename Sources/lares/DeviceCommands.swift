@@ -13,7 +13,8 @@ struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Cut a device off from the Internet at once, running downloads included.")
     @Argument(help: "The device's name in lares.toml.") var name: String
-    @Option(name: .customLong("for"), help: ArgumentHelp("End by itself after, e.g., 45m, 2h or 1d.", valueName: "time"))
+    @Option(
+      name: .customLong("for"), help: ArgumentHelp("End by itself after, e.g., 45m, 2h or 1d.", valueName: "time"))
     var duration: String?
     @OptionGroup var connection: Connection
 
@@ -27,7 +28,9 @@ struct DeviceCommand: ParsableCommand {
       }
       let devices: [DeviceReport] = try connection.client.send(
         "POST", "/v1/devices/\(percentEncoded(name))/pause", Request(seconds: seconds))
-      try connection.output(devices) { _ in "\(name) is paused\(seconds.map { " for \(Words.duration(seconds: Int64($0)))" } ?? "")." }
+      try connection.output(devices) { _ in
+        "\(name) is paused\(seconds.map { " for \(Words.duration(seconds: Int64($0)))" } ?? "")."
+      }
     }
   }
 
@@ -61,7 +64,8 @@ struct Secret: ParsableCommand {
       guard let value = readSecret(), !value.isEmpty else {
         throw ValidationError("Standard input holds no secret: lares secret set \(name) < FILE")
       }
-      let names: [String] = try connection.client.send("PUT", "/v1/secrets/\(percentEncoded(name))", Request(value: value))
+      let names: [String] = try connection.client.send(
+        "PUT", "/v1/secrets/\(percentEncoded(name))", Request(value: value))
       try connection.output(names) { _ in "Secret \(name) is set." }
     }
 

@@ -6,7 +6,7 @@ import Household
 struct Firewall: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the packet filter's rules with their hits, or what it drops.",
-    subcommands: [FirewallRules.self, FirewallLog.self], defaultSubcommand: FirewallRules.self)
+    subcommands: [FirewallRules.self], defaultSubcommand: FirewallRules.self)
 }
 
 struct FirewallRules: ParsableCommand {

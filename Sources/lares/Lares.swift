@@ -37,8 +37,13 @@ struct Connection: ParsableArguments {
   var json = false
 
   var client: ControlClient {
-    let folder = run ?? environmentVariable("LARES_RUN") ?? Folders.system.run
-    return ControlClient(folders: Folders(state: Folders.system.state, run: folder))
+    var folders = Self.defaultFolders
+    if let run { folders.run = run }
+    return ControlClient(folders: folders)
+  }
+
+  static var defaultFolders: Folders {
+    Folders(state: Folders.system.state, run: environmentVariable("LARES_RUN") ?? Folders.system.run)
   }
 
   /// Prints an answer: as it came with --json, else in words.

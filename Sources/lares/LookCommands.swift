@@ -2,6 +2,7 @@ import ArgumentParser
 import Control
 import HostSystem
 import Household
+import Wire
 
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -119,7 +120,9 @@ struct DNS: ParsableCommand {
       }
       var counts = Table(["COUNT", "VALUE"])
       for (name, value) in report.metrics.sorted(by: { $0.key < $1.key }) {
-        counts.add([String(name.dropFirst("lares_dns_".count)), Int64(exactly: value).map(String.init) ?? String(value)])
+        counts.add([
+          String(name.dropFirst("lares_dns_".count)), Int64(exactly: value).map(String.init) ?? String(value),
+        ])
       }
       return [names.text(empty: "No names yet."), counts.text(empty: "")].filter { !$0.isEmpty }
         .joined(separator: "\n\n")

@@ -2,6 +2,7 @@ import ArgumentParser
 import Control
 import Glibc
 import HostSystem
+import Wire
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -55,15 +56,11 @@ private final class Supervisor {
       throw ControlError.failed("there is no folder \(options.config): give the one with lares.toml by --config")
     }
     guard (try File.readIfPresent(options.config + "/lares.toml")) != nil else {
-      throw ControlError.failed("there is no lares.toml in \(options.config); docs/configuration.md shows the smallest useful one")
+      throw ControlError.failed(
+        "there is no lares.toml in \(options.config); docs/configuration.md shows the smallest useful one")
     }
     for folder in [folders.state, folders.run] { try File.makeFolder(folder, mode: 0o755) }
-    let lock: FileLock
-    do {
-      lock = try FileLock(path: folders.run + "/lock")
-    } catch where error.code == EWOULDBLOCK {
-      throw ControlError.failed("another lares run already uses \(folders.run)")
-    }
+    let lock = try takeLock(folders)
     for folder in [folders.state + "/facts", folders.run + "/facts"] {
       try File.makeFolder(folder, mode: 0o1770)
       File.give(folder, to: geteuid(), group: Privileges.sharedGroup)
@@ -77,6 +74,15 @@ private final class Supervisor {
     try File.makeFolder(control, mode: 0o750)
     File.give(control, to: owner, group: Privileges.sharedGroup)
     return lock
+  }
+
+  private static func takeLock(_ folders: Folders) throws -> FileLock {
+    do {
+      return try FileLock(path: folders.run + "/lock")
+    } catch {
+      guard error.code == EWOULDBLOCK else { throw error }
+      throw ControlError.failed("another lares run already uses \(folders.run)")
+    }
   }
 
   func run() throws {

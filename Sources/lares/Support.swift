@@ -4,7 +4,10 @@ import Glibc
 func environmentVariable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
 /// A line on standard error.
-func printError(_ text: String) { fputs(text + "\n", stderr) }
+func printError(_ text: String) {
+  let line = Array((text + "\n").utf8)
+  _ = write(STDERR_FILENO, line, line.count)
+}
 
 func sleep(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
 
