@@ -9,7 +9,7 @@ extension ValueType where Value == Bool {
     read: { node, reader in
       guard case .scalar(.boolean(let flag)) = node.content else {
         reader.reportUnexpected(
-          node, expected: "true or false", hint: node.isString ? "write it without quotes" : nil)
+          node, expected: "true or false", hint: reader.quotesHint(node))
         return nil
       }
       return flag
@@ -25,7 +25,7 @@ extension ValueType where Value == Int {
       read: { node, reader in
         guard case .scalar(.integer(let number)) = node.content, let value = Int(exactly: number), range.contains(value)
         else {
-          reader.reportUnexpected(node, expected: expected, hint: node.isString ? "write it without quotes" : nil)
+          reader.reportUnexpected(node, expected: expected, hint: reader.quotesHint(node))
           return nil
         }
         return value
@@ -209,6 +209,13 @@ extension ValueType where Value == SecretName {
       return SecretName(name)
     },
     write: { .table([TOMLField("secret", .string($0.name))]) })
+}
+
+extension ConfigurationReader {
+  /// For a string where something without quotes belongs. Words from a command line had no quotes.
+  func quotesHint(_ node: TOMLNode) -> String? {
+    node.isString && file != nil ? "write it without quotes" : nil
+  }
 }
 
 extension TOMLNode {
