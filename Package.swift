@@ -84,7 +84,8 @@ let package = Package(
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),
-    .target(name: "PacketSamples", path: "Tests/PacketSamples", swiftSettings: swiftSettings),
+    .target(
+      name: "PacketSamples", dependencies: ["Wire"], path: "Tests/PacketSamples", swiftSettings: swiftSettings),
     .testTarget(
       name: "MachineTests", dependencies: ["HostSystem", "PacketSamples", "Wire"], path: "Tests/Machine",
       swiftSettings: swiftSettings),
