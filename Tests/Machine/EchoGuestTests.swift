@@ -8,16 +8,8 @@ private let host = MACAddress(value: 0x0200_0000_0001)
 private let guest = MACAddress(value: 0x0200_0000_0050)
 private let network = "network.lan.mac=\(guest) network.lan.address=192.168.77.50/24 network.lan.address=fd00::50/64"
 
-/// The image that `make services` builds.
-private func image(_ service: String) throws -> String {
-  let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-  let path = "/\(root)/.build/services/\(service)-x86_64"
-  try #require(access(path, R_OK) == 0, "\(path) is missing: run `make services` first")
-  return path
-}
-
 private func bootEcho(_ arguments: String = network) throws -> Guest {
-  try Guest(image: image("echo"), arguments: arguments, hardwareAddress: guest.description)
+  try Guest(image: Guest.image("echo"), arguments: arguments, hardwareAddress: guest.description)
 }
 
 private let canMakeTaps =
@@ -115,7 +107,7 @@ private let canMakeTaps =
       "virtio-net-device,netdev=net0,mac=\(guest)", "-append", network,
     ]
     let result = try runCommand(
-      ["unshare", "--map-root-user", "--net", "bash", "-c", script, "bash"] + Guest.command(image: image("echo")) + tap)
+      ["unshare", "--map-root-user", "--net", "bash", "-c", script, "bash"] + Guest.command(image: Guest.image("echo")) + tap)
     #expect(result.isSuccess, "\(result.output)")
     let lines = result.output.split(separator: "\n")
     #expect(lines.count { $0 == "lares" } == 2, "\(result.output)")
@@ -150,7 +142,7 @@ private let canMakeTaps =
   /// The whole image, for a household that runs many: a budget, to be changed on purpose.
   @Test func sizeBudget() throws {
     var information = stat()
-    let path = try image("echo")
+    let path = try Guest.image("echo")
     try #require(stat(path, &information) == 0)
     #expect(information.st_size <= 96 * 1024, "\(information.st_size) bytes")
   }
