@@ -95,7 +95,8 @@
 
     /// Publishes the last idle buffer, `index`, where `write` made a frame in it.
     private mutating func fill(_ index: Int, _ write: (inout PacketWriter) -> Bool) -> Bool {
-      let buffer = UnsafeMutableRawBufferPointer(rebasing: sent.buffer(index)[..<(Self.headerLength + Self.longestFrame)])
+      let buffer = UnsafeMutableRawBufferPointer(
+        rebasing: sent.buffer(index)[..<(Self.headerLength + Self.longestFrame)])
       for offset in 0..<Self.headerLength { buffer[offset] = 0 }
       var writer = PacketWriter(UnsafeMutableRawBufferPointer(rebasing: buffer[Self.headerLength...]).mutableBytes)
       guard write(&writer), let count = writer.finishedCount, count > 0 else { return false }

@@ -16,17 +16,8 @@ private final class Service {
   }
 
   func answer(_ bytes: [UInt8], capacity: Int = 1518) -> [UInt8]? {
-    frame(capacity: capacity) { responder.respond(to: bytes.span.bytes, into: &$0) }
+    writtenPacket(capacity: capacity) { responder.respond(to: bytes.span.bytes, into: &$0) }
   }
-}
-
-/// What `write` writes, where it returns true.
-private func frame(capacity: Int = 1518, _ write: (inout PacketWriter) -> Bool) -> [UInt8]? {
-  var buffer = [UInt8](repeating: 0xaa, count: capacity)
-  var bytes = buffer.mutableSpan
-  var writer = PacketWriter(bytes.mutableBytes)
-  guard write(&writer), let count = writer.finishedCount else { return nil }
-  return Array(buffer[..<count])
 }
 
 @Suite struct EchoResponderTests {
@@ -116,12 +107,12 @@ private func frame(capacity: Int = 1518, _ write: (inout PacketWriter) -> Bool) 
 
   @Test func announcements_RFC5227_2_3_and_RFC4861_7_2_6() throws {
     let responder = try Service().responder
-    let arp = try #require(frame { responder.announceIPv4(into: &$0) })
+    let arp = try #require(writtenPacket { responder.announceIPv4(into: &$0) })
     #expect(EthernetFrame(arp.span.bytes)?.header.destination == .broadcast)
     let message = ARPMessage(arp.span.bytes.extracting(14...))
     #expect(message == .announcement(of: IPv4Address(192, 168, 77, 50), at: guest))
     #expect(message?.sender == message?.target)
-    let advertisement = try #require(frame { responder.announceIPv6(into: &$0) })
+    let advertisement = try #require(writtenPacket { responder.announceIPv6(into: &$0) })
     #expect(EthernetFrame(advertisement.span.bytes)?.header.destination == MACAddress("33:33:00:00:00:01"))
     guard let packet = IPv6Packet(advertisement.span.bytes.extracting(14...)) else {
       Issue.record("the advertisement is malformed")
@@ -137,7 +128,7 @@ private func frame(capacity: Int = 1518, _ write: (inout PacketWriter) -> Bool) 
 
   @Test func aFamilyWithoutAddressIsSilent() throws {
     let service = try Service(["fd00::50/64"])
-    #expect(frame { service.responder.announceIPv4(into: &$0) } == nil)
+    #expect(writtenPacket { service.responder.announceIPv4(into: &$0) } == nil)
     for sample in [PacketSample.arpRequest, .echoRequest, .udp] { #expect(service.answer(sample.bytes) == nil) }
     #expect(service.answer(PacketSample.udpOverIPv6.bytes) != nil)
   }
@@ -224,7 +215,7 @@ private func frame(capacity: Int = 1518, _ write: (inout PacketWriter) -> Bool) 
     _ ports: UDPHeader = UDPHeader(sourcePort: 40000, destinationPort: 7)
   ) -> [UInt8]? {
     let destination = IPv4Address(192, 168, 77, 50)
-    return frame {
+    return writtenPacket {
       header.emit(into: &$0)
       IPv4Header(source: source, destination: destination, protocol: .udp, payloadLength: 8).emit(into: &$0)
       ports.emit([UInt8]().span.bytes, from: .v4(source), to: .v4(destination), into: &$0)

@@ -10,14 +10,12 @@ private let host6 = IPv6Address(high: 0xfd00 << 48, low: 1)
 private let guest6 = IPv6Address(high: 0xfd00 << 48, low: 0x50)
 private let lares = Array("lares".utf8)
 
-/// What `write` writes into `capacity` bytes; nil where it does not fit.
+/// What `write` writes; nil where it does not fit.
 private func written(_ capacity: Int = 200, _ write: (inout PacketWriter) -> Void) -> [UInt8]? {
-  var buffer = [UInt8](repeating: 0xaa, count: capacity)
-  var bytes = buffer.mutableSpan
-  var writer = PacketWriter(bytes.mutableBytes)
-  write(&writer)
-  let count = writer.finishedCount
-  return count.map { Array(buffer[..<$0]) }
+  writtenPacket(capacity: capacity) { writer in
+    write(&writer)
+    return true
+  }
 }
 
 private let ethernet = EthernetHeader(destination: guest, source: host, type: .ipv4)
