@@ -86,7 +86,10 @@ let package = Package(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
-    tests("Lab", ["HostSystem"]),
+    .executableTarget(
+      name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
+      swiftSettings: swiftSettings),
+    tests("Lab", ["HostSystem", "lares"]),
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),

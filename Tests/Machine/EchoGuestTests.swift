@@ -107,7 +107,8 @@ private let canMakeTaps =
       "virtio-net-device,netdev=net0,mac=\(guest)", "-append", network,
     ]
     let result = try runCommand(
-      ["unshare", "--map-root-user", "--net", "bash", "-c", script, "bash"] + Guest.command(image: Guest.image("echo")) + tap)
+      ["unshare", "--map-root-user", "--net", "bash", "-c", script, "bash"] + Guest.command(image: Guest.image("echo"))
+        + tap)
     #expect(result.isSuccess, "\(result.output)")
     let lines = result.output.split(separator: "\n")
     #expect(lines.count { $0 == "lares" } == 2, "\(result.output)")
