@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import Household
 import Netlink
 import TestSupport
@@ -164,6 +165,19 @@ import Wire
       } else {
         #expect(problems == [])
       }
+    }
+  }
+
+  /// As in a container: /proc/sys may be read, not written.
+  @Test func tunablesThatMayNotBeSetAreOneProblemAndTheRestWorks() throws {
+    try withRouter { namespace, _, session in
+      let manager = InterfaceManager(session) { key, value throws(SystemError) in
+        throw SystemError("setting \(key) to \(value)", code: EROFS)
+      }
+      let problems = manager.apply(household)
+      #expect(problems.count == 1)
+      #expect(problems.first?.hasPrefix("setting net.ipv4.ip_forward to 1: Read-only file system (and ") == true)
+      #expect(try namespace.shell("ip -4 -o addr show br-home").contains("192.168.77.1/24"))
     }
   }
 
