@@ -25,7 +25,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
 let package = Package(
   name: "Lares",
   products: [
-    .executable(name: "lares", targets: ["lares"])
+    .executable(name: "lares", targets: ["lares"]),
+    // A guest: `make services` builds it for bare metal.
+    .executable(name: "echo", targets: ["echo"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -33,6 +35,18 @@ let package = Package(
   targets: [
     // Pure: bytes in, bytes out. Builds for bare metal too.
     module("Wire"),
+
+    // Bare metal, and the services on it. On the host only their pure parts exist, for the tests.
+    .target(name: "CLibraryOS"),
+    .target(
+      name: "LibraryOS", dependencies: ["CLibraryOS", "Wire"], exclude: ["x86_64.ld", "x86_64.toolset.json"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "EchoService", dependencies: ["Wire"], path: "Sources/Services/echo/Service",
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "echo", dependencies: ["EchoService", "LibraryOS", "Wire"], path: "Sources/Services/echo/Guest",
+      swiftSettings: swiftSettings),
 
     // The values and the configuration that all parts share.
     module("Household", ["Wire"]),
@@ -68,6 +82,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
     tests("Wire"),
+    tests("LibraryOS", ["Wire"]),
+    tests("EchoService", ["Wire"]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
