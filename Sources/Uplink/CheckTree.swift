@@ -143,7 +143,9 @@ public enum CheckTree {
 
   private static func nameService(_ observation: UplinkObservation) -> Finding {
     let servers = observation.nameServers
-    guard !servers.isEmpty else { return .bad("no DNS server is known: the provider named none and none is configured") }
+    guard !servers.isEmpty else {
+      return .bad("no DNS server is known: the provider named none and none is configured")
+    }
     let heard = servers.filter { $0.answer == .answers || $0.answer == .fails }
     if !heard.isEmpty { return .good("\(names(heard)) answers") }
     if servers.contains(where: { $0.answer == .pending }) { return .pending("waiting for \(names(servers))") }

@@ -18,7 +18,7 @@ public struct ProbeTiming: Sendable, Equatable {
 
   public init(
     gatewayGood: Int64 = 5_000, nameServerGood: Int64 = 15_000, quick: Int64 = 1_000, gatewayTimeout: Int64 = 500,
-    nameServerTimeout: Int64 = 1_500
+    nameServerTimeout: Int64 = 900
   ) {
     self.gatewayGood = gatewayGood
     self.nameServerGood = nameServerGood
