@@ -90,18 +90,15 @@ extension NetlinkRequest {
     }
   }
 
-  /// Makes an interface; fails with EEXIST where the name is taken. It starts switched off.
+  /// Makes an interface; fails with EEXIST where the name is taken. It starts switched off, and the kernel takes an alias only afterwards.
   ///
   /// - Parameter hardware: Its Ethernet address; nil: a random one, and for a bridge the lowest of its ports.
-  public static func create(
-    _ name: String, _ kind: NewLink, hardware: MACAddress? = nil, alias: String? = nil
-  ) -> NetlinkRequest {
+  public static func create(_ name: String, _ kind: NewLink, hardware: MACAddress? = nil) -> NetlinkRequest {
     let flags = NLM_F_CREATE | NLM_F_EXCL
     return NetlinkRequest(type: RTM_NEWLINK, flags: flags, attempt: "creating \(kind.words) \(name)") { message in
       message.linkHeader()
       message.put(Int(IFLA_IFNAME), name)
       if let hardware { message.put(Int(IFLA_ADDRESS), hardware) }
-      if let alias { message.put(Int(IFLA_IFALIAS), Array(alias.utf8)) }
       if case .vlan(let parent, _) = kind { message.put(Int(IFLA_LINK), parent.index) }
       message.nest(Int(IFLA_LINKINFO)) { $0.put(kind) }
     }

@@ -1,5 +1,6 @@
 import CNetlinkShims
 import Glibc
+import HostSystem
 
 /// What the kernel, or the way to it, refused. Printed, it is one sentence:
 /// `adding address 192.168.77.1/24 to lan0: Operation not permitted (EPERM); this needs root or CAP_NET_ADMIN`.
@@ -19,6 +20,8 @@ public struct NetlinkError: Error, Sendable, Equatable {
     self.kernelText = kernelText
     self.offset = offset
   }
+
+  init(_ error: SystemError) { self.init(code: error.code, attempt: error.attempt) }
 
   /// The errno that a failed call has just left.
   static func current(_ attempt: String) -> NetlinkError { NetlinkError(code: errno, attempt: attempt) }

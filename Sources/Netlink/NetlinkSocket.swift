@@ -1,6 +1,7 @@
 import CMnl
 import CNetlinkShims
 import Glibc
+import HostSystem
 
 /// The kernel subsystems that this module talks to.
 public enum NetlinkBus: Int32, Sendable {
@@ -85,8 +86,10 @@ public final class NetlinkSocket {
   public func send(_ bytes: UnsafeRawBufferPointer, attempt: @autoclosure () -> String = "sending a request")
     throws(NetlinkError)
   {
-    while mnl_socket_sendto(handle, bytes.baseAddress, bytes.count) < 0 {
-      guard errno == EINTR else { throw .current(attempt()) }
+    do {
+      try systemCall(attempt()) { mnl_socket_sendto(handle, bytes.baseAddress, bytes.count) }
+    } catch {
+      throw NetlinkError(error)
     }
   }
 
@@ -96,13 +99,15 @@ public final class NetlinkSocket {
   public func receive(
     into bytes: UnsafeMutableRawBufferPointer, attempt: @autoclosure () -> String = "reading the kernel's answer"
   ) throws(NetlinkError) -> Int {
-    while true {
-      let count = mnl_socket_recvfrom(handle, bytes.baseAddress, bytes.count)
-      if count >= 0 { return count }
-      if errno == EINTR { continue }
-      if errno == EAGAIN, fcntl(fileDescriptor, F_GETFL) & O_NONBLOCK != 0 { return 0 }
-      throw .current(attempt())
+    do {
+      if let count = try nonBlockingCall(attempt(), { mnl_socket_recvfrom(handle, bytes.baseAddress, bytes.count) }) {
+        return count
+      }
+    } catch {
+      throw NetlinkError(error)
     }
+    if fcntl(fileDescriptor, F_GETFL) & O_NONBLOCK != 0 { return 0 }
+    throw NetlinkError(code: EAGAIN, attempt: attempt(), kernelText: "no answer in time")
   }
 
   /// Reads one datagram and shows each of its messages to `visit`; false where the socket does not block and nothing waits.

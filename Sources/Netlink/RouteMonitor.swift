@@ -79,7 +79,7 @@ public final class RouteMonitor {
           if let event = RouteEvent(message) { events.append(event) }
         }
         guard isDatagram else { return events }
-      } catch where error.code == ENOBUFS || error.code == ENOSPC {
+      } catch  where error.code == ENOBUFS || error.code == ENOSPC {
         events.append(.overrun)
       }
     }

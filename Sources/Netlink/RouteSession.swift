@@ -28,7 +28,7 @@ public final class RouteSession {
   public func link(named name: String) throws(NetlinkError) -> Link? {
     do throws(NetlinkError) {
       return try socket.request(.link(named: name)) { Link($0) }.first
-    } catch where error.code == ENODEV {
+    } catch  where error.code == ENODEV {
       return nil
     }
   }
@@ -51,7 +51,7 @@ public final class RouteSession {
   public func routes(_ family: IPFamily, table: UInt32? = Route.mainTable) throws(NetlinkError) -> [Route] {
     do throws(NetlinkError) {
       return try socket.dump(.routes(family, table: table)) { Route($0) }
-    } catch where error.code == ENOENT {
+    } catch  where error.code == ENOENT {
       return []
     }
   }
