@@ -28,6 +28,8 @@ let package = Package(
     .executable(name: "lares", targets: ["lares"]),
     // A guest: `make services` builds it for bare metal.
     .executable(name: "echo", targets: ["echo"]),
+    // A guest for the tests only.
+    .executable(name: "faults", targets: ["faults"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -83,9 +85,17 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
-    tests("Wire"),
+    tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
-    tests("EchoService", ["Wire"]),
+    tests("EchoService", ["PacketSamples", "Wire"]),
+    .target(
+      name: "PacketSamples", dependencies: ["Wire"], path: "Tests/PacketSamples", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "faults", dependencies: ["CLibraryOS", "LibraryOS"], path: "Tests/MachineGuests/faults",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "MachineTests", dependencies: ["HostSystem", "PacketSamples", "Wire"], path: "Tests/Machine",
+      swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),

@@ -62,11 +62,11 @@
       transport.notify(Self.receiveQueue)
     }
 
-    /// Lends each waiting frame to `respond`, with room for one frame to send back: it returns that frame's length, 0
-    /// for none. Ends when no frame waits. A frame waits while the device still holds every buffer for sending.
+    /// Lends each waiting frame to `respond`, with room to write one frame back, which is sent where `respond` returns
+    /// true. Ends when no frame waits. A frame waits while the device still holds every buffer for sending.
     ///
     /// Call it again after `Machine.sleep()`.
-    public mutating func poll(_ respond: (_ frame: RawSpan, _ reply: inout MutableRawSpan) -> Int) {
+    public mutating func poll(_ respond: (_ frame: RawSpan, _ reply: inout PacketWriter) -> Bool) {
       transport.acknowledgeInterrupt()
       reclaim()
       var transmitted = false
@@ -75,7 +75,7 @@
         handled = true
         if count > Self.headerLength {
           let frame = UnsafeRawBufferPointer(rebasing: received.buffer(index)[Self.headerLength..<count])
-          if fill(reply, { room in respond(frame.bytes, &room) }) { transmitted = true }
+          if fill(reply, { writer in respond(frame.bytes, &writer) }) { transmitted = true }
         }
         received.publish(index, count: Virtqueue.bufferSize)
       }
@@ -83,9 +83,10 @@
       if transmitted { transport.notify(Self.transmitQueue) }
     }
 
-    /// Sends the frame that `write` puts into the room it is lent; it returns the length, 0 for none. False where
-    /// nothing was sent.
-    public mutating func transmit(_ write: (_ room: inout MutableRawSpan) -> Int) -> Bool {
+    /// Sends the frame that `write` writes, where it returns true. False where nothing was sent: `write` had no frame,
+    /// it did not fit, or the device holds every buffer.
+    @discardableResult
+    public mutating func transmit(_ write: (_ frame: inout PacketWriter) -> Bool) -> Bool {
       reclaim()
       guard let index = idle.last, fill(index, write) else { return false }
       transport.notify(Self.transmitQueue)
@@ -93,13 +94,12 @@
     }
 
     /// Publishes the last idle buffer, `index`, where `write` made a frame in it.
-    private mutating func fill(_ index: Int, _ write: (inout MutableRawSpan) -> Int) -> Bool {
-      let buffer = sent.buffer(index)
-      let frame = UnsafeMutableRawBufferPointer(rebasing: buffer[Self.headerLength..<Self.headerLength + Self.longestFrame])
-      var room = frame.mutableBytes
-      let count = write(&room)
-      guard count > 0, count <= Self.longestFrame else { return false }
+    private mutating func fill(_ index: Int, _ write: (inout PacketWriter) -> Bool) -> Bool {
+      let buffer = UnsafeMutableRawBufferPointer(
+        rebasing: sent.buffer(index)[..<(Self.headerLength + Self.longestFrame)])
       for offset in 0..<Self.headerLength { buffer[offset] = 0 }
+      var writer = PacketWriter(UnsafeMutableRawBufferPointer(rebasing: buffer[Self.headerLength...]).mutableBytes)
+      guard write(&writer), let count = writer.finishedCount, count > 0 else { return false }
       idle.removeLast()
       sent.publish(index, count: Self.headerLength + count)
       return true

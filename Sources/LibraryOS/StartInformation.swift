@@ -38,7 +38,9 @@
     }
 
     private static func text(at address: UInt) -> UnsafeRawBufferPointer {
-      guard let start = UnsafeRawPointer(bitPattern: address) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+      guard let start = UnsafeRawPointer(bitPattern: address) else {
+        return UnsafeRawBufferPointer(start: nil, count: 0)
+      }
       var count = 0
       while count < longestCommandLine, start.load(fromByteOffset: count, as: UInt8.self) != 0 { count += 1 }
       return UnsafeRawBufferPointer(start: start, count: count)

@@ -28,14 +28,10 @@ enum NeighbourFrame {
       guard ethernet.header.type == .arp, let message = ARPMessage(ethernet.payload) else { return false }
       return message.operation == .reply && message.sender == target && message.senderHardware != hardware
     case .v6(let target):
-      // RFC 4861 section 7.1.2: hop limit 255, so it comes from this link.
-      guard ethernet.header.type == .ipv6, let packet = IPv6Packet(ethernet.payload), packet.header.hopLimit == 255,
-        packet.header.nextHeader == .icmpv6,
-        let message = ICMPv6Message(packet.payload, from: packet.header.source, to: packet.header.destination),
-        message.header.type == .neighbourAdvertisement, message.header.code == 0
+      guard ethernet.header.type == .ipv6, let packet = IPv6Packet(ethernet.payload),
+        let message = NeighbourMessage(packet), case .advertisement = message.kind
       else { return false }
-      var reader = ByteReader(message.payload)
-      return reader.readIPv6Address() == target
+      return message.target == target
     }
   }
 
@@ -48,24 +44,16 @@ enum NeighbourFrame {
     return message.sender == address || isProbe ? message.senderHardware : nil
   }
 
-  /// A neighbour solicitation to the solicited-node address (RFC 4861 section 4.3, RFC 4291 section 2.7.1).
+  /// A neighbour solicitation to the target's solicited-node group (RFC 4861 section 4.3).
   private static func solicitation(_ target: IPv6Address, from source: IPv6Address, at hardware: MACAddress) -> [UInt8]?
   {
-    let group = IPv6Address(high: 0xff02_0000_0000_0000, low: 0x1_ff00_0000 | target.low & 0xff_ffff)
-    var body = ByteWriter(capacity: 24)
-    body.write(target)
-    // Option 1, one unit of eight bytes: the source link-layer address.
-    body.write(0x0101 as UInt16)
-    body.write(hardware)
+    let group = target.solicitedNode
     return emit { writer in
       EthernetHeader(
         destination: MACAddress(value: 0x3333_0000_0000 | group.low & 0xffff_ffff), source: hardware, type: .ipv6
       ).emit(into: &writer)
-      IPv6Header(
-        source: source, destination: group, nextHeader: .icmpv6, payloadLength: 8 + body.count, hopLimit: 255
-      ).emit(into: &writer)
-      ICMPv6Header(type: .neighbourSolicitation, rest: 0).emit(
-        body.bytes.span.bytes, from: source, to: group, into: &writer)
+      NeighbourMessage(.solicitation, target: target, hardware: hardware)
+        .emit(from: source, to: group, into: &writer)
     }
   }
 

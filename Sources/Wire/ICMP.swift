@@ -22,6 +22,9 @@ public struct ICMPv4Message: ~Escapable {
 
 /// The first 8 bytes of an ICMPv4 message.
 public struct ICMPv4Header: Hashable, Sendable {
+  /// Bytes on the wire.
+  public static let length = ICMPHeader.length
+
   public struct Kind: RawRepresentable, Hashable, Sendable {
     public let rawValue: UInt8
     public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -46,8 +49,8 @@ public struct ICMPv4Header: Hashable, Sendable {
   /// Writes the whole message with its checksum.
   public func emit(_ payload: RawSpan, into writer: inout PacketWriter) {
     let start = writer.count
-    let header = ICMPHeader(type: type.rawValue, code: code, rest: rest)
-    header.emit(payload, into: &writer)
+    ICMPHeader(type: type.rawValue, code: code, rest: rest).emit(into: &writer)
+    writer.write(contentsOf: payload)
     var sum = InternetChecksum()
     writer.add(from: start, to: &sum)
     writer.patch(sum.value, at: start + 2)
@@ -79,6 +82,9 @@ public struct ICMPv6Message: ~Escapable {
 
 /// The first 8 bytes of an ICMPv6 message.
 public struct ICMPv6Header: Hashable, Sendable {
+  /// Bytes on the wire.
+  public static let length = ICMPHeader.length
+
   public struct Kind: RawRepresentable, Hashable, Sendable {
     public let rawValue: UInt8
     public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -104,16 +110,16 @@ public struct ICMPv6Header: Hashable, Sendable {
     self.rest = rest
   }
 
-  /// Writes the whole message with its checksum.
+  /// Writes the whole message, the body as `write` writes it, with its checksum.
   public func emit(
-    _ payload: RawSpan, from source: IPv6Address, to destination: IPv6Address, into writer: inout PacketWriter
+    from source: IPv6Address, to destination: IPv6Address, into writer: inout PacketWriter,
+    _ write: (inout PacketWriter) -> Void
   ) {
     let start = writer.count
-    let header = ICMPHeader(type: type.rawValue, code: code, rest: rest)
-    header.emit(payload, into: &writer)
+    ICMPHeader(type: type.rawValue, code: code, rest: rest).emit(into: &writer)
+    write(&writer)
     var sum = InternetChecksum(
-      pseudoHeaderFrom: .v6(source), to: .v6(destination), protocol: .icmpv6,
-      length: ICMPHeader.length + payload.byteCount)
+      pseudoHeaderFrom: .v6(source), to: .v6(destination), protocol: .icmpv6, length: writer.count - start)
     writer.add(from: start, to: &sum)
     writer.patch(sum.value, at: start + 2)
   }
@@ -139,11 +145,10 @@ private struct ICMPHeader {
     self.init(type: type, code: code, rest: rest)
   }
 
-  func emit(_ payload: RawSpan, into writer: inout PacketWriter) {
+  func emit(into writer: inout PacketWriter) {
     writer.write(type)
     writer.write(code)
     writer.write(0 as UInt16)
     writer.write(rest)
-    writer.write(contentsOf: payload)
   }
 }

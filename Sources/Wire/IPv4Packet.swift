@@ -29,7 +29,8 @@ public struct IPv4Packet: ~Escapable {
     checksum.add(bytes.extracting(0..<headerLength))
     guard checksum.value == 0 else { return nil }
     header = IPv4Header(
-      source: source, destination: destination, protocol: IPProtocol(rawValue: next), payloadLength: total - headerLength,
+      source: source, destination: destination, protocol: IPProtocol(rawValue: next),
+      payloadLength: total - headerLength,
       timeToLive: timeToLive, trafficClass: service, identification: identification,
       dontFragment: fragment & 0x4000 != 0)
     self.bytes = bytes.extracting(0..<total)

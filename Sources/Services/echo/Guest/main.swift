@@ -1,25 +1,23 @@
 #if hasFeature(Embedded)
   import EchoService
   import LibraryOS
-  import Wire
 
   let network = "lan"
   let arguments = Machine.arguments
   guard let hardwareAddress = arguments.hardwareAddress(ofNetwork: network) else {
     Machine.fail("echo: the arguments lack network.\(network).mac=ADDRESS")
   }
-  guard let addresses = arguments.addresses(ofNetwork: network), let address = addresses.first,
-    var responder = EchoResponder(hardwareAddress: hardwareAddress, address: address)
-  else { Machine.fail("echo: the arguments lack network.\(network).address=ADDRESS/LENGTH") }
+  guard let addresses = arguments.addresses(ofNetwork: network),
+    var responder = EchoResponder(hardwareAddress: hardwareAddress, addresses: addresses)
+  else { Machine.fail("echo: the arguments need network.\(network).address=ADDRESS/LENGTH, once per family") }
 
   do throws(NetworkDeviceError) {
     var device = try NetworkDevice(hardwareAddress, among: arguments.devices)
-    guard device.transmit({ room in responder.announce(into: &room) }) else {
-      Machine.fail("echo: the network device takes no frame")
-    }
     print("echo: ready")
+    device.transmit { frame in responder.announceIPv4(into: &frame) }
+    device.transmit { frame in responder.announceIPv6(into: &frame) }
     while true {
-      device.poll { frame, room in responder.respond(to: frame, into: &room) }
+      device.poll { frame, reply in responder.respond(to: frame, into: &reply) }
       Machine.sleep()
     }
   } catch {
@@ -28,6 +26,7 @@
 #else
   import Glibc
 
-  fputs("echo: this is a guest of a virtual machine: build it with `make services`\n", stderr)
+  let notice: StaticString = "echo: this is a guest of a virtual machine: build it with `make services`\n"
+  _ = write(STDERR_FILENO, notice.utf8Start, notice.utf8CodeUnitCount)
   exit(EX_UNAVAILABLE)
 #endif
