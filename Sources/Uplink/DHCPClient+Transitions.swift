@@ -155,7 +155,10 @@ extension DHCPClient {
 
   /// BOUND at T1, RENEWING, REBINDING: the next step by the clock, however late the timer comes.
   mutating func extendLease(_ now: Instant, _ random: inout some RandomNumberGenerator) -> [Action] {
-    guard let held, let rebinding = held.deadline(\.rebinding), let expiry = held.deadline(\.expiry) else {
+    guard let held else { return startSelecting(now, &random) }
+    guard let rebinding = held.deadline(\.rebinding), let expiry = held.deadline(\.expiry) else {
+      // A lease without end was asked about by hand, and nobody answered: it goes on.
+      state = .bound
       deadline = nil
       return []
     }

@@ -5,7 +5,7 @@ import Wire
 
 /// Random numbers that are none: each range yields its middle, so that scripts can name exact times.
 struct MiddleOfRange: RandomNumberGenerator {
-  mutating func next() -> UInt64 { 0x8000_0000_1234_5678 }
+  mutating func next() -> UInt64 { 0x8000_0000_8000_0000 }
 }
 
 /// Numbers from a seed, the same on each run (SplitMix64).

@@ -152,11 +152,11 @@ import Wire
       }
     }
     #expect(unicasts.first == 15_000)
-    #expect(unicasts.count > 3 && broadcasts.first == 3_150_000, "T2 is seven eighths of the hour")
+    #expect(unicasts.count > 3)
     for (earlier, later) in zip(unicasts, unicasts.dropFirst()) {
       #expect(later - earlier == max(60_000, (3_150_000 - earlier) / 2))
     }
-    #expect(broadcasts.count == 3)
+    #expect(broadcasts == [3_150_000, 3_375_000, 3_487_500, 3_547_500])
   }
 
   @Test("4.4.5: an acknowledgement in RENEWING or REBINDING begins the lease anew, without a probe", arguments: [1, 9])
@@ -332,7 +332,8 @@ import Wire
     script.bind { $0.seconds = .max }
     #expect(script.client.state == .bound && script.client.deadline == nil)
     #expect(!script.client.isExpired(now: .seconds(4_000_000_000)))
-    #expect(script.tell(.renew).unicast != nil)
+    #expect(script.tell(.renew).unicast != nil && script.client.state == .renewing)
+    #expect(script.wait() == [] && script.client.state == .bound, "asked by hand, unanswered: it goes on")
   }
 
   @Test("a timer that comes hours late acts on the present, not on the past")

@@ -53,7 +53,9 @@ import Wire
   @Test("gateways that cannot be are left out, the first that can is taken")
   func gateways() throws {
     let lease = try lease {
-      $0.routers = [.any, .broadcast, .loopback, ClientScript.address, IPv4Address(203, 0, 113, 9), ClientScript.server]
+      $0.routers = [
+        .any, .broadcast, .loopback, ClientScript.address, IPv4Address(203, 0, 113, 9), ClientScript.server,
+      ]
     }
     #expect(lease.gateways == [IPv4Address(203, 0, 113, 9)])
   }
@@ -125,7 +127,8 @@ import Wire
     #expect(try #require(times).renewal < (times?.rebinding ?? 0))
   }
 
-  @Test("an MTU of less than 576 or more than 9,000 is not taken", arguments: [(68, nil), (1_492, 1_492), (9_001, nil)])
+  @Test(
+    "an MTU of less than 576 or more than 9,000 is not taken", arguments: [(68, nil), (1_492, 1_492), (9_001, nil)])
   func mtu(offered: UInt16, taken: Int?) throws {
     #expect(
       try lease { $0.options = [option(26, UInt8(offered >> 8), UInt8(offered & 255))] }.mtu == taken)
