@@ -49,7 +49,8 @@ let package = Package(
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     module("Firewall", ["CNftnl", "CMnl", "CNetlinkShims", "Netlink", "HostSystem", "Household", "Wire"]),
     module("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
-    module("AddressService", ["HostSystem", "Household", "Wire"]),
+    .target(name: "CAddressService"),
+    module("AddressService", ["CAddressService", "HostSystem", "Household", "Wire"]),
     module("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     .systemLibrary(name: "CLdns", providers: [.apt(["libldns-dev"])]),
     module("NameService", ["CLdns", "CHostSystem", "HostSystem", "Household", "Wire"]),
@@ -67,6 +68,10 @@ let package = Package(
 
     .target(
       name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
+    // The DHCP server alone, for tests that kill it and for its benchmark.
+    .executableTarget(
+      name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
+      path: "Tests/AddressServer", swiftSettings: swiftSettings),
     tests("Wire"),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
@@ -74,7 +79,7 @@ let package = Package(
     tests("Netlink", ["HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("AddressService", ["HostSystem", "Household", "Wire"]),
+    tests("AddressService", ["address-server", "HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("NameService", ["HostSystem", "Household", "Wire"]),
     tests("Control", ["Configuration", "HostSystem", "Household", "Wire"]),

@@ -24,8 +24,10 @@ extension DHCPServer {
     }
     if let reusable { return reusable }
     let limit = now.instant.advanced(milliseconds: -limits.offerTheftSeconds * 1_000)
-    return offers.oldest(in: scope, madeUntil: limit).flatMap {
-      !avoiding.contains($0) && probes.index(of: $0) == nil ? $0 : nil
+    return offers.oldest(in: scope, madeUntil: limit) { [table, probes, configuration] address in
+      // An offer may also stand for a lease that its client has or had, or for a static address.
+      table[address] == nil && probes.index(of: address) == nil && !avoiding.contains(address)
+        && configuration.scopes[scope].reservations[address] == nil
     }
   }
 

@@ -59,11 +59,11 @@ struct OfferBook: Sendable {
     return remove(address).map { (address, $0) }
   }
 
-  /// The oldest offer of a scope, if it was made at `limit` or before.
-  func oldest(in scope: Int, madeUntil limit: Instant) -> IPv4Address? {
+  /// The oldest offer of a scope that was made at `limit` or before and whose address is allowed.
+  func oldest(in scope: Int, madeUntil limit: Instant, where isAllowed: (IPv4Address) -> Bool) -> IPv4Address? {
     for entry in queue[queueStart...] {
       if entry.made > limit { return nil }
-      if isCurrent(entry), offers[entry.address]?.scope == scope { return entry.address }
+      if isCurrent(entry), offers[entry.address]?.scope == scope, isAllowed(entry.address) { return entry.address }
     }
     return nil
   }
