@@ -65,13 +65,15 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
     .target(
-      name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
+      name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
+      swiftSettings: swiftSettings),
     tests("Wire"),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
-    tests("Netlink", ["HostSystem", "Household", "Wire"]),
+    tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("AddressService", ["HostSystem", "Household", "Wire"]),
