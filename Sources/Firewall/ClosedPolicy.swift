@@ -1,3 +1,5 @@
+import Wire
+
 extension FirewallPolicy {
   /// What holds before any configuration is known: nothing comes in and nothing passes but answers to what the router asked, what was
   /// established before, and what IPv6 needs to have an address at all.

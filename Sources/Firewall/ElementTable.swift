@@ -1,5 +1,5 @@
 import Glibc
-public import Wire
+import Wire
 
 /// The elements of a set: records of equal length in one buffer, sorted by their bytes, each once. A hundred thousand are one allocation.
 ///

@@ -1,4 +1,4 @@
-public import Wire
+import Wire
 
 /// A set or a map of a table, changed element by element while the rules stay.
 public struct NamedSet: Sendable, Equatable {

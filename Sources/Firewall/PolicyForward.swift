@@ -137,8 +137,10 @@ extension FirewallPolicy {
         if let a = from.family, let b = to.family, a != b { return [] }
         return allow.transport.numbers.flatMap { number in
           ports.map { range in
-            let service = (number.map { [.transport($0)] } ?? []) + (number == nil ? [] : range.map { [.port($0)] } ?? [])
-            return Rule("allow.\(allow.name)", summary, from.matches + to.matches + service, .accept)
+            var matches = from.matches + to.matches
+            if let number { matches.append(.transport(number)) }
+            if number != nil, let range { matches.append(.port(range)) }
+            return Rule("allow.\(allow.name)", summary, matches, .accept)
           }
         }
       }
