@@ -81,8 +81,12 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
     .target(
-      name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
+      name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
+      swiftSettings: swiftSettings),
+    .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
+    tests("Lab", ["HostSystem"]),
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),
@@ -97,7 +101,7 @@ let package = Package(
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
-    tests("Netlink", ["HostSystem", "Household", "Wire"]),
+    tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("AddressService", ["HostSystem", "Household", "Wire"]),
