@@ -159,7 +159,7 @@ private let canMakeTaps =
         source: IPv4Address(192, 168, 77, 1), destination: IPv4Address(192, 168, 77, 50), protocol: .icmpv4,
         payloadLength: ICMPv4Header.length + data.count
       ).emit(into: &$0)
-      ICMPv4Header(type: .echoRequest, rest: rest).emit(data.span.bytes, into: &$0)
+      ICMPv4Header(type: .echoRequest, rest: rest).emit(into: &$0) { $0.write(contentsOf: data.span.bytes) }
       return true
     }
   }
