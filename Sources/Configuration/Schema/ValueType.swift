@@ -65,7 +65,7 @@ extension ValueType {
     sequence(plural, expected: "an array of \(plural)", single: false)
   }
 
-  /// One such value, or an array of them.
+  /// One such value, or an array of them. None is written as absent.
   func oneOrMore(_ plural: String) -> ValueType<[Value]> {
     sequence("\(node.typeName), or list", expected: "\(node.expected), or an array of \(plural)", single: true)
   }
@@ -87,7 +87,8 @@ extension ValueType {
       },
       write: { values in
         let written = values.compactMap { write($0) }
-        return single && written.count == 1 ? written[0] : .array(written)
+        if single, written.count < 2 { return written.first }
+        return .array(written)
       })
   }
 }
