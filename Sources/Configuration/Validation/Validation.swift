@@ -69,7 +69,7 @@ struct Validation {
   /// `did you mean "nas"?`, or which names there are.
   func suggestion(for name: String, among names: [String], kind: String) -> String {
     if let near = SchemaNode.nearest(to: name, among: names) { return "did you mean \"\(near)\"?" }
-    if names.isEmpty { return "there is no \(kind) yet: add one with [\(kind).\(TOMLValue.key(name))]" }
+    if names.isEmpty { return "there is none yet: add one with [\(kind).\(TOMLValue.key(name))]" }
     return "known: \(names.prefix(8).joined(separator: ", "))\(names.count > 8 ? " …" : "")"
   }
 }
