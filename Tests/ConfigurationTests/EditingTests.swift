@@ -39,6 +39,11 @@ import Testing
       path: "addresses.bad.members", value: "198.51.100.7", before: "[\"blocked.txt\"]\n",
       after: "[\"blocked.txt\"]\n\n[addresses.bad]\nmembers = [\"198.51.100.7\"]\n"),
     Setting(
+      path: "device.phone", value: "{ hardware = \"02:00:00:00:00:20\" }", before: "77.10\"\n",
+      after: "77.10\"\n\n[device.phone]\nhardware = \"02:00:00:00:00:20\"\n"),
+    Setting(
+      path: "device.phone", value: "{}", before: "77.10\"\n", after: "77.10\"\n\n[device.phone]\n"),
+    Setting(
       path: "metrics.token", value: "{ secret = \"m\" }", before: "[\"blocked.txt\"]\n",
       after: "[\"blocked.txt\"]\n\n[metrics]\ntoken = { secret = \"m\" }\n"),
   ]
@@ -127,7 +132,21 @@ import Testing
       text.completions(ofPath: "network.home.i").map(\.text) == ["network.home.interfaces", "network.home.isolated"])
     #expect(text.completions(ofPath: "network.home.dhcp.").map(\.text).contains("network.home.dhcp.lease"))
     #expect(text.completions(ofPath: "nothing.").isEmpty)
-    #expect(ConfigurationText.completions(ofValueFor: "uplink.wan.method") == ["dhcp", "static"])
-    #expect(ConfigurationText.completions(ofValueFor: "network.home.isolated") == ["true", "false"])
+    #expect(text.completions(ofValueFor: "uplink.wan.method") == ["dhcp", "static"])
+    #expect(text.completions(ofValueFor: "network.home.isolated") == ["true", "false"])
+    #expect(text.completions(ofValueFor: "allow.printer.to") == ["guest", "home", "nas"])
+    #expect(text.completions(ofValueFor: "network.home.dhcp.lease") == ["\"12h\""])
+    #expect(text.completions(ofValueFor: "network.home").isEmpty)
+  }
+
+  @Test func `help says what a key takes`() throws {
+    #expect(
+      HouseholdSchema.key(at: "network.home.dhcp.lease")?.helpText == """
+        network.home.dhcp.lease
+          How long a device keeps its address without renewing it.
+          takes a duration from 2m to 365d, such as "12h", "90s" or "1d"; without it "12h"
+          for example: lease = "12h"
+        """)
+    #expect(HouseholdSchema.key(at: "network.home.lease") == nil)
   }
 }

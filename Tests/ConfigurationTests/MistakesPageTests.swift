@@ -15,54 +15,22 @@ import Testing
     }
   }
 
-  static let household = """
-    [household]
-    domain = "home.arpa"
+  static let household =
+    Households.smallest + """
 
-    [uplink.wan]
-    interface = "wan0"
-    method = "dhcp"
+      [metrics]
+      listen = "192.168.77.1:9100"
+      token = { secret = "metrics" }
 
-    [network.home]
-    interfaces = ["lan0"]
-    address = "192.168.77.1/24"
-    dhcp = { pool = "192.168.77.100-192.168.77.199", lease = "12h" }
-
-    [network.guest]
-    interfaces = ["lan1"]
-    address = "192.168.78.1/24"
-    isolated = true
-    dhcp = { pool = "192.168.78.100-192.168.78.199", lease = "1h" }
-
-    [device.nas]
-    hardware = ["02:00:00:00:00:10"]
-    address = "192.168.77.10"
-
-    [forward.web]
-    from = "internet"
-    protocol = "tcp"
-    port = 8080
-    to = "nas:80"
-
-    [allow.printer]
-    from = "guest"
-    to = "nas"
-    protocol = "tcp"
-    port = 631
-
-    [dns]
-    upstream = ["203.0.113.1"]
-
-    [metrics]
-    listen = "192.168.77.1:9100"
-    token = { secret = "metrics" }
-
-    """
+      """
 
   static let mistakes: [Mistake] = [
     Mistake("A typo in a key", "address = \"192.168.78.1/24\"", "adress = \"192.168.78.1/24\""),
     Mistake("A typo in a table", "[forward.web]", "[foward.web]"),
     Mistake("A key in the wrong table", "method = \"dhcp\"", "method = \"dhcp\"\nblocklists = [\"ads.txt\"]"),
+    Mistake(
+      "A key of the whole file at its end", "{ secret = \"metrics\" }",
+      "{ secret = \"metrics\" }\ninclude = [\"more.toml\"]"),
     Mistake("A table without a name", "[network.guest]", "[network]"),
     Mistake("Text without quotes", "domain = \"home.arpa\"", "domain = home.arpa"),
     Mistake("A quote that is never closed", "method = \"dhcp\"", "method = \"dhcp"),

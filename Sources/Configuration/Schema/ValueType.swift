@@ -1,6 +1,6 @@
 /// The typed side of a schema node: how a value becomes one of the model, and how the model's value is written.
 struct ValueType<Value>: Sendable {
-  let node: SchemaNode
+  private(set) var node: SchemaNode
   /// The model's value; nil, with the faults reported, where there is none.
   let read: @Sendable (TOMLNode, inout ConfigurationReader) -> Value?
   /// How the value stands in a file; nil where it is absent.
@@ -52,12 +52,21 @@ extension ValueType {
       write: { .string(print($0)) })
   }
 
+  /// The same value, known to be the name of a member of these collections.
+  func naming(_ collections: String...) -> ValueType {
+    var type = self
+    type.node.refersTo = collections
+    return type
+  }
+
   /// The same value, which may be absent.
   func optional() -> ValueType<Value?> {
-    ValueType<Value?>(
+    var type = ValueType<Value?>(
       node.typeName, expected: node.expected, form: node.form, fields: node.fields,
       read: { node, reader in read(node, &reader).map(Optional.some) },
       write: { value in value.flatMap { write($0) } })
+    type.node.refersTo = node.refersTo
+    return type
   }
 
   /// An array of such values.
@@ -177,6 +186,10 @@ extension ConfigurationReader {
     let hint =
       if let near {
         "did you mean \"\(near)\"?"
+      } else if path.keys.count > 1,
+        HouseholdSchema.root.fields.contains(where: { $0.key == entry.key && $0.node.fields.isEmpty })
+      {
+        "it belongs at the top of the file, before the first table"
       } else if let table = HouseholdSchema.tables(withKey: entry.key).first {
         "it belongs in [\(table)]"
       } else {
