@@ -98,12 +98,8 @@ extension ConfigurationText {
 extension ConfigurationSources {
   /// The keys of a table in all files, in their order.
   func keys(at path: ConfigurationPath) -> [String] {
-    var keys: [String] = []
-    for file in files {
-      for entry in file.document.node(at: path.keys)?.table?.entries ?? [] where !keys.contains(entry.key) {
-        keys.append(entry.key)
-      }
-    }
-    return keys
+    var seen: Set<String> = []
+    return files.flatMap { $0.document.node(at: path.keys)?.table?.entries ?? [] }.map(\.key)
+      .filter { seen.insert($0).inserted }
   }
 }

@@ -135,15 +135,18 @@ struct ModelDecoder {
   /// The tables of a section in all files. One that stands in two of them is noted and read once.
   private mutating func tables(of section: Section) -> [(SourceFile, TOMLTable.Entry)] {
     var found: [(file: SourceFile, entry: TOMLTable.Entry)] = []
+    var places: [String: Int] = [:]
     for file in sources.files {
       guard let entry = file.document.root.entry(section.key) else { continue }
       reader.file = file
       reader.path = ConfigurationPath(keys: [section.key])
       for candidate in section.isCollection ? members(of: section, in: entry) : [entry] {
-        guard let first = found.first(where: { $0.entry.key == candidate.key }) else {
+        guard let earlier = places[candidate.key] else {
+          places[candidate.key] = found.count
           found.append((file, candidate))
           continue
         }
+        let first = found[earlier]
         let position = first.file.document.position(of: first.entry.keyRange.lowerBound)
         let name = section.isCollection ? "\(section.key).\(TOMLValue.key(candidate.key))" : section.key
         reader.report(

@@ -34,6 +34,10 @@ import Testing
       "[dns]", "[metrics]\nlisten = \"192.168.77.1:9100\"\ntoken = { secret = \"m\" }\n[dns]",
       ["metrics: added (on 192.168.77.1:9100)"]
     ),
+    (
+      "[dns]", "[addresses.bad]\nmembers = [\"198.51.100.0/24\", \"203.0.113.7\"]\n[dns]",
+      ["address list bad: added (2 members)"]
+    ),
     ("[household]", "# only a comment\n[household]", []),
   ]
 
@@ -45,6 +49,19 @@ import Testing
     #expect(ConfigurationDiff(from: old, to: new).changes.map(\.words) == words)
     #expect(ConfigurationDiff(from: new, to: old).changes.count == words.count)
     #expect((old == new) == words.isEmpty)
+  }
+
+  @Test func `a long list is told by its first changes, in time in proportion`() throws {
+    let members = (0..<20_000).map { "\"10.\($0 >> 8).\($0 & 255).1\"" }
+    func household(_ members: some Sequence<String>) throws -> HouseholdModel {
+      try Households.model("[addresses.bad]\nmembers = [\(members.joined(separator: ", "))]\n")
+    }
+    let change = ConfigurationDiff(from: try household(members.dropLast(10)), to: try household(members.dropFirst()))
+    #expect(
+      change.changes.map(\.words) == [
+        "address list bad: members added 10.78.22.1/32, 10.78.23.1/32, 10.78.24.1/32, 10.78.25.1/32, 10.78.26.1/32 "
+          + "and 5 more, removed 10.0.0.1/32"
+      ])
   }
 
   @Test func `programs get path, old and new value`() throws {

@@ -4,9 +4,10 @@ import Wire
 extension Validation {
   mutating func checkForwards() {
     let lists = sources.names(of: "addresses")
+    let devices = sources.names(of: "device")
     for (index, forward) in model.forwards.enumerated() {
       let path: ConfigurationPath = ["forward", forward.name]
-      checkTarget(of: forward, path.appending("to"))
+      checkTarget(of: forward, path.appending("to"), known: devices)
       for (place, source) in forward.sources.enumerated() {
         guard case .list(let name) = source else { continue }
         checkList(name, self.path(path.appending("from"), place, of: forward.sources.count), known: lists)
@@ -27,8 +28,7 @@ extension Validation {
     return sharesProtocol && a.ports.overlaps(b.ports)
   }
 
-  private mutating func checkTarget(of forward: PortForward, _ path: ConfigurationPath) {
-    let names = sources.names(of: "device")
+  private mutating func checkTarget(of forward: PortForward, _ path: ConfigurationPath, known names: Set<String>) {
     if isUncertain("device") {
       return
     } else if !names.contains(forward.device) {
