@@ -61,8 +61,8 @@ import Wire
   /// The example of RFC 1071 section 3.
   @Test func checksum() {
     var sum = InternetChecksum()
-    sum.add([0x00, 0x01, 0xf2].span.bytes)
-    sum.add([0x03, 0xf4, 0xf5, 0xf6, 0xf7].span.bytes)
+    sum.add(([0x00, 0x01, 0xf2] as [UInt8]).span.bytes)
+    sum.add(([0x03, 0xf4, 0xf5, 0xf6, 0xf7] as [UInt8]).span.bytes)
     #expect(sum.value == ~0xddf2)
   }
 }

@@ -1,0 +1,85 @@
+import Glibc
+
+/// The two files of a kind of facts: `snapshot`, replaced atomically, and `tail`, the changes since.
+///
+/// Both hold one record a line: the CRC-32 of the rest as eight hexadecimal digits, a space, JSON. The first line of
+/// either is a `Header`; the others are `Entry` values. A reader takes a tail's lines up to the first that is cut or
+/// damaged, and skips those whose sequence number the snapshot includes, so that a crash between replacing one file
+/// and replacing the other changes nothing.
+struct FactFiles {
+  struct Header: Codable {
+    /// The last change that the snapshot includes.
+    var sequence: UInt64
+  }
+
+  struct Entry<Value: Codable>: Codable {
+    var sequence: UInt64
+    var key: String
+    /// Nil: the key was removed.
+    var value: Value?
+  }
+
+  let folder: String
+  var snapshot: String { folder + "/snapshot" }
+  var tail: String { folder + "/tail" }
+  var socket: String { folder + "/socket" }
+
+  static func line(_ value: some Encodable) throws -> [UInt8] {
+    let json = try JSON.encode(value)
+    let digits = String(CRC32.checksum(of: json), radix: 16)
+    return Array((String(repeating: "0", count: 8 - digits.count) + digits + " ").utf8) + json + [UInt8(ascii: "\n")]
+  }
+
+  /// The JSON of one line without its newline; nil where the line is damaged.
+  static func payload(of line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+    guard line.count > 9, line[line.startIndex + 8] == UInt8(ascii: " "),
+      let sum = UInt32(String(decoding: line.prefix(8), as: UTF8.self), radix: 16)
+    else { return nil }
+    let json = line.dropFirst(9)
+    return CRC32.checksum(of: json) == sum ? json : nil
+  }
+
+  /// What both files hold together.
+  struct Contents<Value: Codable> {
+    var values: [String: Value] = [:]
+    var sequence: UInt64 = 0
+    /// Bytes of the tail that are whole records.
+    var validTailBytes = 0
+    /// False where a file had a damaged record before its end.
+    var isWhole = true
+  }
+
+  /// Reads the snapshot and the tail. Files that are not there are empty.
+  func read<Value: Codable>(_: Value.Type) throws(SystemError) -> Contents<Value> {
+    var contents = Contents<Value>()
+    if let bytes = try File.readIfPresent(snapshot) {
+      let used = Self.apply(bytes, to: &contents)
+      contents.isWhole = used == bytes.count
+    }
+    if let bytes = try File.readIfPresent(tail) {
+      contents.validTailBytes = Self.apply(bytes, to: &contents)
+      contents.isWhole = contents.isWhole && contents.validTailBytes == bytes.count
+    }
+    return contents
+  }
+
+  /// Applies whole lines from the start of `bytes`, and returns how many bytes they took.
+  static func apply<Value: Codable>(_ bytes: [UInt8], to contents: inout Contents<Value>) -> Int {
+    var start = 0
+    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+      guard let json = payload(of: bytes[start..<end]) else { return start }
+      if let entry = try? JSON.decode(Entry<Value>.self, from: json) {
+        if entry.sequence == 0 || entry.sequence > contents.sequence {
+          contents.values[entry.key] = entry.value
+          contents.sequence = max(contents.sequence, entry.sequence)
+        }
+      } else if let header = try? JSON.decode(Header.self, from: json) {
+        contents.sequence = max(contents.sequence, header.sequence)
+      } else {
+        return start
+      }
+      start = end + 1
+    }
+    return start
+  }
+}

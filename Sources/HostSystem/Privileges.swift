@@ -1,0 +1,52 @@
+import CHostSystem
+import Glibc
+
+/// Linux capabilities (capabilities(7)) that daemons of Lares need.
+public struct Capabilities: OptionSet, Sendable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// CAP_NET_BIND_SERVICE: ports below 1024.
+  public static let bindService = Capabilities(rawValue: 1 << 10)
+  /// CAP_NET_ADMIN: interfaces, routes, the packet filter.
+  public static let networkAdministration = Capabilities(rawValue: 1 << 12)
+  /// CAP_NET_RAW: packet sockets.
+  public static let rawNetwork = Capabilities(rawValue: 1 << 13)
+
+  /// What this process has now.
+  public static var effective: Capabilities { Capabilities(rawValue: lares_capget()) }
+}
+
+/// Giving up what a daemon does not need.
+public enum Privileges {
+  /// The group that all daemons share, so that they can read each other's facts. Numbers from the range that
+  /// systemd leaves to dynamic users (61184 to 65519), so that they belong to nobody on an ordinary machine.
+  public static let sharedGroup: UInt32 = 61_184
+
+  /// Becomes `user`, keeps `capabilities` and nothing else, and never gains any again.
+  ///
+  /// - Returns: what could not be done and does not matter for safety, in words; `status` shows it.
+  /// - Throws: where a capability that the daemon needs is missing, or one that it must not have stays.
+  public static func reduce(to capabilities: Capabilities, user: UInt32?) throws(SystemError) -> [String] {
+    var notes: [String] = []
+    guard Capabilities.effective.isSuperset(of: capabilities) else {
+      throw SystemError("keeping the network capabilities this daemon needs (start it as root)", code: EPERM)
+    }
+    for capability in 0..<64 where capabilities.rawValue & 1 << UInt64(capability) == 0 {
+      _ = lares_prctl(PR_CAPBSET_DROP, UInt(capability), 0)
+    }
+    if let user {
+      _ = lares_prctl(PR_SET_KEEPCAPS, 1, 0)
+      if lares_become(user, sharedGroup) != 0 {
+        notes.append("runs as the same user as the other daemons, because user ids cannot be changed here")
+      }
+    }
+    try systemCall("giving up capabilities") { lares_capset(capabilities.rawValue, 0) }
+    try systemCall("forbidding new privileges") { lares_prctl(PR_SET_NO_NEW_PRIVS, 1, 0) }
+    return notes
+  }
+
+  /// Ends this process when its parent ends (PR_SET_PDEATHSIG). Changing the user clears it, so call it after.
+  public static func dieWithParent(_ signal: Int32 = 9) {
+    _ = lares_prctl(PR_SET_PDEATHSIG, UInt(signal), 0)
+  }
+}

@@ -1,0 +1,140 @@
+import Glibc
+import Household
+import TestSupport
+import Testing
+
+@testable import HostSystem
+
+@Suite struct FactTests {
+  private let kind = FactKind<PauseFact>("pauses", isDurable: true)
+
+  private func pause(_ device: String, since: Int64 = 1) -> PauseFact {
+    PauseFact(device: device, since: since, until: nil, by: "test")
+  }
+
+  @Test func lastsAcrossWriters() throws {
+    let folder = try TemporaryFolder()
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+      try writer.set("tablet", pause("tablet"))
+      try writer.set("phone", pause("phone"))
+      try writer.remove("tablet")
+    }
+    let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+    #expect(writer.values == ["phone": pause("phone")])
+    #expect(writer.recoveryNote == nil)
+  }
+
+  @Test func equalValuesWriteNothing() throws {
+    let folder = try TemporaryFolder()
+    let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+    #expect(try writer.apply([("a", pause("a"))]) == 1)
+    #expect(try writer.apply([("a", pause("a")), ("b", nil)]) == 0)
+  }
+
+  /// Whatever byte a power cut ends at, what was acknowledged before is there, and what comes after works.
+  @Test func everyCutOfTheTailRecovers() throws {
+    let folder = try TemporaryFolder()
+    let tailPath = folder.folders.facts(kind) + "/tail"
+    var tail: [UInt8] = []
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+      try writer.set("a", pause("a"))
+      let before = try File.read(tailPath).count
+      try writer.set("b", pause("b"))
+      tail = try File.read(tailPath)
+      #expect(tail.count > before)
+    }
+    let lines = tail.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let acknowledged = lines[0].count + lines[1].count + 2
+    for cut in acknowledged..<tail.count {
+      try File.replace(tailPath, with: tail[..<cut], durable: false)
+      let snapshot = try File.read(folder.folders.facts(kind) + "/snapshot")
+      do {
+        let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+        #expect(writer.values == ["a": pause("a")])
+        #expect((writer.recoveryNote == nil) == (cut == acknowledged))
+        try writer.set("c", pause("c"))
+      }
+      let again = try FactWriter(kind, in: folder.folders, loop: nil)
+      #expect(again.values == ["a": pause("a"), "c": pause("c")])
+      try File.replace(folder.folders.facts(kind) + "/snapshot", with: snapshot, durable: false)
+    }
+  }
+
+  /// A crash after the snapshot was replaced and before the tail was.
+  @Test func oldTailBesideNewSnapshotChangesNothing() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.folders.facts(kind)
+    var oldTail: [UInt8] = []
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+      try writer.set("a", pause("a", since: 1))
+      try writer.set("a", pause("a", since: 2))
+      try writer.remove("a")
+      try writer.set("b", pause("b"))
+      oldTail = try File.read(path + "/tail")
+    }
+    _ = try FactWriter(kind, in: folder.folders, loop: nil)
+    try File.replace(path + "/tail", with: oldTail, durable: false)
+    let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+    #expect(writer.values == ["b": pause("b")])
+  }
+
+  @Test func readerFollowsAndKeepsTheLastCopy() throws {
+    let folder = try TemporaryFolder()
+    let loop = try EventLoop()
+    func turn(until condition: () -> Bool) throws {
+      for _ in 0..<200 where !condition() { try loop.runOnce(limitMilliseconds: 20) }
+    }
+    let reader = FactReader(kind, in: folder.folders, loop: loop)
+    var changed: Set<String> = []
+    reader.onChange = { changed.formUnion($0) }
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: loop)
+      try turn { reader.isConnected }
+      try writer.set("a", pause("a"))
+      try turn { !changed.isEmpty }
+      #expect(changed == ["a"])
+      for index in 0..<2_000 { try writer.set("a", pause("a", since: Int64(index))) }
+      try turn { reader.values["a"]?.since == 1_999 }
+      #expect(reader.values == ["a": pause("a", since: 1_999)])
+    }
+    try turn { !reader.isConnected }
+    #expect(reader.values.count == 1)
+    let writer = try FactWriter(kind, in: folder.folders, loop: loop)
+    try writer.set("b", pause("b"))
+    try turn { reader.values.count == 2 }
+    #expect(Set(reader.values.keys) == ["a", "b"])
+  }
+
+  @Test func damagedLineEndsTheTail() throws {
+    var contents = FactFiles.Contents<PauseFact>()
+    let good = try FactFiles.line(FactFiles.Entry(sequence: 1, key: "a", value: pause("a")))
+    var bad = try FactFiles.line(FactFiles.Entry(sequence: 2, key: "b", value: pause("b")))
+    bad[20] ^= 1
+    #expect(FactFiles.apply(good + bad + good, to: &contents) == good.count)
+    #expect(contents.values.keys.sorted() == ["a"])
+  }
+
+  /// The check value of CRC-32/ISO-HDLC.
+  @Test func crc32() { #expect(CRC32.checksum(of: "123456789".utf8) == 0xcbf4_3926) }
+}
+
+@Suite struct EventLoopTests {
+  @Test func timersRunInOrderAndCancelledOnesDoNot() throws {
+    let loop = try EventLoop()
+    var order: [Int] = []
+    loop.schedule(afterMilliseconds: 20) { order.append(3) }
+    loop.schedule(afterMilliseconds: 1) { order.append(1) }
+    let cancelled = loop.schedule(afterMilliseconds: 5) { order.append(99) }
+    loop.schedule(afterMilliseconds: 10) {
+      order.append(2)
+      cancelled.cancel()
+    }
+    cancelled.cancel()
+    loop.schedule(afterMilliseconds: 30) { loop.stop() }
+    try loop.run()
+    #expect(order == [1, 2, 3])
+  }
+}
