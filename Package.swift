@@ -52,7 +52,8 @@ let package = Package(
     module("AddressService", ["HostSystem", "Household", "Wire"]),
     module("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     .systemLibrary(name: "CLdns", providers: [.apt(["libldns-dev"])]),
-    module("NameService", ["CLdns", "CHostSystem", "HostSystem", "Household", "Wire"]),
+    .target(name: "CNameService"),
+    module("NameService", ["CLdns", "CNameService", "CHostSystem", "HostSystem", "Household", "Wire"]),
 
     // The API, and the executable.
     module("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
@@ -64,6 +65,11 @@ let package = Package(
         "Netlink", "Uplink", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
+
+    .target(name: "CBenchDNS", path: "Benchmarks/dns/CBenchDNS"),
+    .executableTarget(
+      name: "bench-dns", dependencies: ["CBenchDNS", "NameService", "HostSystem", "Household", "Wire"],
+      path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
 
     .target(
       name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
