@@ -94,7 +94,8 @@ import Wire
 
   @Test func aRecognisedDeviceIsKnownByItsOwnName() throws {
     let zone = try snapshot(
-      household(), [lease("192.168.77.100", "DESKTOP-1", device: "tv"), lease("192.168.78.7", "x", network: "guest", device: "tv")])
+      household(),
+      [lease("192.168.77.100", "DESKTOP-1", device: "tv"), lease("192.168.78.7", "x", network: "guest", device: "tv")])
     #expect(
       zone.ask("tv.home.arpa")?.answers == [
         "tv.home.arpa. 60 IN A 192.168.77.100", "tv.home.arpa. 60 IN A 192.168.78.7",
@@ -108,7 +109,9 @@ import Wire
   @Test(arguments: 0..<8 as Range<UInt64>)
   func holdsItsPromisesForRandomLeases(seed: UInt64) throws {
     var random = SeededGenerator(seed)
-    let wishes = ["phone", "Phone", "phone-2", "nas", "wpad", "a", "b.home.arpa", "c.example", "router", "x-9", "", "alice"]
+    let wishes = [
+      "phone", "Phone", "phone-2", "nas", "wpad", "a", "b.home.arpa", "c.example", "router", "x-9", "", "alice",
+    ]
     var addresses = Array(100..<200).shuffled(using: &random)
     func randomLease() -> Lease {
       let isGuest = Bool.random(using: &random)
@@ -122,7 +125,9 @@ import Wire
     let names = zone.facts.filter { $0.source == "lease" }
     #expect(names.count == zone.leaseNames.labels.count && !names.isEmpty)
     #expect(Set(names.map(\.name)).count == names.count)
-    let forbidden = ["nas", "tv", "alice", "router", "wpad", "guest"].flatMap { ["\($0).home.arpa", "\($0).guest.home.arpa"] }
+    let forbidden = ["nas", "tv", "alice", "router", "wpad", "guest"].flatMap {
+      ["\($0).home.arpa", "\($0).guest.home.arpa"]
+    }
     #expect(names.allSatisfy { !forbidden.contains($0.name) && $0.addresses.count == 1 })
     for fact in names {
       #expect(zone.ask(fact.name)?.answers == ["\(fact.name). 60 IN A \(fact.addresses[0])"])

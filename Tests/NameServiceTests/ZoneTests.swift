@@ -72,7 +72,8 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
     let zone = try snapshot(
       household {
         $0.names.forwardZones = [
-          ForwardZone(domain: name("corp.home.arpa"), servers: []), ForwardZone(domain: name("10.in-addr.arpa"), servers: []),
+          ForwardZone(domain: name("corp.home.arpa"), servers: []),
+          ForwardZone(domain: name("10.in-addr.arpa"), servers: []),
         ]
       })
     #expect(zone.ask("corp.home.arpa") == nil)
@@ -89,9 +90,11 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
   }
 
   @Test(arguments: [
-    ("198.51.100.0/24", ["100.51.198.in-addr.arpa"]), ("198.51.96.0/23", ["96.51.198.in-addr.arpa", "97.51.198.in-addr.arpa"]),
+    ("198.51.100.0/24", ["100.51.198.in-addr.arpa"]),
+    ("198.51.96.0/23", ["96.51.198.in-addr.arpa", "97.51.198.in-addr.arpa"]),
     ("203.0.113.8/31", ["8.113.0.203.in-addr.arpa", "9.113.0.203.in-addr.arpa"]), ("0.0.0.0/0", ["in-addr.arpa"]),
-    ("2001:db8::/32", ["8.b.d.0.1.0.0.2.ip6.arpa"]), ("fe80::/10", ["8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa"]),
+    ("2001:db8::/32", ["8.b.d.0.1.0.0.2.ip6.arpa"]),
+    ("fe80::/10", ["8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa"]),
     ("2001:db8:0:1::/63", []),
   ])
   func reverseZonesHoldExactlyThePrefix(prefix: String, zones: [String]) throws {
@@ -111,10 +114,13 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
 
   @Test func factsNameEachNameOnce() throws {
     let model = household { $0.names.records = ["nas TXT hello", "nas A 192.168.77.11", "mail MX 10 nas"] }
-    let facts = try snapshot(model, [lease("192.168.77.100", "phone"), lease("192.168.77.101", nil, device: "tv")]).facts
+    let facts = try snapshot(model, [lease("192.168.77.100", "phone"), lease("192.168.77.101", nil, device: "tv")])
+      .facts
     #expect(Set(facts.map(\.name)).count == facts.count)
     let byName = Dictionary(uniqueKeysWithValues: facts.map { ($0.name, $0) })
-    #expect(byName["phone.home.arpa"] == NameFact(name: "phone.home.arpa", addresses: [address("192.168.77.100")], source: "lease"))
+    #expect(
+      byName["phone.home.arpa"]
+        == NameFact(name: "phone.home.arpa", addresses: [address("192.168.77.100")], source: "lease"))
     #expect(byName["tv.home.arpa"]?.addresses == [address("192.168.77.101")])
     #expect(byName["nas.home.arpa"]?.addresses.contains(address("192.168.77.11")) == true)
     #expect(byName["mail.home.arpa"] == NameFact(name: "mail.home.arpa", addresses: [], source: "record"))
@@ -132,7 +138,10 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
     ("printer A 192.168.77.20", "printer.home.arpa", .a, "printer.home.arpa. 300 IN A 192.168.77.20"),
     ("@ TXT \"hello there\"", "home.arpa", .txt, "home.arpa. 300 IN TXT \"hello there\""),
     ("home.arpa. MX 10 mail", "home.arpa", .mx, "home.arpa. 300 IN MX 10 mail.home.arpa."),
-    ("_ipp._tcp SRV 0 0 631 printer", "_ipp._tcp.home.arpa", .srv, "_ipp._tcp.home.arpa. 300 IN SRV 0 0 631 printer.home.arpa."),
+    (
+      "_ipp._tcp SRV 0 0 631 printer", "_ipp._tcp.home.arpa", .srv,
+      "_ipp._tcp.home.arpa. 300 IN SRV 0 0 631 printer.home.arpa."
+    ),
     ("*.apps A 192.168.77.30", "x.y.apps.home.arpa", .a, "x.y.apps.home.arpa. 300 IN A 192.168.77.30"),
     ("Big AAAA fd00:77::99", "big.home.arpa", .aaaa, "big.home.arpa. 300 IN AAAA fd00:77::99"),
   ])
@@ -141,9 +150,11 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
   }
 
   @Test(arguments: [
-    ("nas A 192.168.77", "192.168.77"), ("", "name"), ("   A 192.168.77.1", "name"), ("x.example. A 192.0.2.1", "not within"),
+    ("nas A 192.168.77", "192.168.77"), ("", "name"), ("   A 192.168.77.1", "name"),
+    ("x.example. A 192.0.2.1", "not within"),
     ("x", ""), ("x CH A 192.0.2.1", ""), ("sub NS ns.example.", "forward zone"), ("@ SOA a. b. 1 2 3 4 5", "own SOA"),
-    ("nas CNAME router", "another record"), ("a CNAME a", "circles"), ("a\nb A 192.0.2.1", "one line"), ("x DNAME y", "DNAME"),
+    ("nas CNAME router", "another record"), ("a CNAME a", "circles"), ("a\nb A 192.0.2.1", "one line"),
+    ("x DNAME y", "DNAME"),
     ("x FOO bar", ""),
   ])
   func isRefusedWithAReason(record: String, reason: String) throws {
@@ -158,7 +169,9 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
   }
 
   @Test func aliasesAreFollowedInsideTheZone() throws {
-    let zone = try zone("www CNAME web", "web CNAME nas", "gone CNAME absent", "out CNAME www.example.", "app CNAME x.apps", "*.apps A 192.168.77.30")
+    let zone = try zone(
+      "www CNAME web", "web CNAME nas", "gone CNAME absent", "out CNAME www.example.", "app CNAME x.apps",
+      "*.apps A 192.168.77.30")
     #expect(
       zone.ask("www.home.arpa")?.answers == [
         "www.home.arpa. 300 IN CNAME web.home.arpa.", "web.home.arpa. 300 IN CNAME nas.home.arpa.",
@@ -171,8 +184,9 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
     let gone = try #require(zone.ask("gone.home.arpa"))
     #expect(gone.code == 3 && gone.answers.count == 1 && gone.authority == [soa])
     #expect(
-      zone.ask("out.home.arpa") == Reply(
-        code: 0, answers: ["out.home.arpa. 300 IN CNAME www.example."], authority: [], alias: "www.example"))
+      zone.ask("out.home.arpa")
+        == Reply(
+          code: 0, answers: ["out.home.arpa. 300 IN CNAME www.example."], authority: [], alias: "www.example"))
     #expect(zone.ask("app.home.arpa")?.answers.last == "x.apps.home.arpa. 300 IN A 192.168.77.30")
   }
 
@@ -193,7 +207,10 @@ private let soa = "home.arpa. 60 IN SOA router.home.arpa. hostmaster.home.arpa. 
 
   @Test func textOfAnyKindIsReadOrRefused() {
     var random = SeededGenerator(11)
-    let good = ["printer 120 IN A 192.168.77.20", "@ TXT \"a;b\" c", "s SRV 0 0 1 x", "x HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1", "c CAA 0 issue \"x\""]
+    let good = [
+      "printer 120 IN A 192.168.77.20", "@ TXT \"a;b\" c", "s SRV 0 0 1 x", "x HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1",
+      "c CAA 0 issue \"x\"",
+    ]
     var refused = 0
     for _ in 0..<3_000 {
       var bytes = Array(good.randomElement(using: &random)!.utf8)

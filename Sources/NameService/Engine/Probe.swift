@@ -10,9 +10,14 @@ public func hitServer(port: UInt16, names: Int) -> Never {
   for i in 0..<names {
     let n = String(1_000_000 + i)
     let name = [8] + Array(("h" + n).utf8) + [5] + Array("bench".utf8) + [7] + Array("example".utf8) + [0]
-    let records = AnswerRecords(flags: [.response, .recursionAvailable], answerCount: 1, body: [0xc0,0x0c,0,1,0,1,0,1,0x51,0x80,0,4,192,0,2,1], ttlOffsets: [6])
-    (name + [0,0,0,0,0,0,0]).withUnsafeBytes { path.key.fill(name: $0.baseAddress!, length: name.count, traits: QuestionTraits(type: .a)) }
-    path.cache.insert(StoredAnswer(records: records, origin: .upstream, stored: 0, expires: 1_000_000, generation: 1), for: path.key)
+    let records = AnswerRecords(
+      flags: [.response, .recursionAvailable], answerCount: 1,
+      body: [0xc0, 0x0c, 0, 1, 0, 1, 0, 1, 0x51, 0x80, 0, 4, 192, 0, 2, 1], ttlOffsets: [6])
+    (name + [0, 0, 0, 0, 0, 0, 0]).withUnsafeBytes {
+      path.key.fill(name: $0.baseAddress!, length: name.count, traits: QuestionTraits(type: .a))
+    }
+    path.cache.insert(
+      StoredAnswer(records: records, origin: .upstream, stored: 0, expires: 1_000_000, generation: 1), for: path.key)
   }
   let fd = lares_udp_listen(4, port)
   let ep = epoll_create1(0)

@@ -95,7 +95,9 @@ struct ZoneCompiler {
   }
 
   private mutating func sortRecords(by owners: [UInt32]) {
-    order = records.indices.sorted { (owners[$0], records[$0].type.rawValue, $0) < (owners[$1], records[$1].type.rawValue, $1) }
+    order = records.indices.sorted {
+      (owners[$0], records[$0].type.rawValue, $0) < (owners[$1], records[$1].type.rawValue, $1)
+    }
     places = Array(repeating: 0..<0, count: nodes.count)
     var start = 0
     while start < order.count {
@@ -136,7 +138,8 @@ struct ZoneCompiler {
       for set in recordSets(of: number) {
         let (span, count) = writeSet(set, owner: nil)
         responses.append(
-          ZoneResponse(type: records[order[set.lowerBound]].type.rawValue, answerCount: UInt16(clamping: count), answers: span))
+          ZoneResponse(
+            type: records[order[set.lowerBound]].type.rawValue, answerCount: UInt16(clamping: count), answers: span))
       }
     }
     nodes[number].responseCount = UInt16(responses.count - Int(nodes[number].firstResponse))
@@ -194,7 +197,8 @@ struct ZoneCompiler {
     }
     responses.append(
       ZoneResponse(
-        type: records[order[set.lowerBound]].type.rawValue, answerCount: UInt16(clamping: chain.count + count), answers: answers)
+        type: records[order[set.lowerBound]].type.rawValue, answerCount: UInt16(clamping: chain.count + count),
+        answers: answers)
     )
   }
 

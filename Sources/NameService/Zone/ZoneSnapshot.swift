@@ -85,7 +85,8 @@ public final class ZoneSnapshot: Sendable {
     private func answer(_ index: UInt32) -> ZoneAnswer {
       let response = responses[Int(index)]
       return ZoneAnswer(
-        responseCode: DNSResponseCode(rawValue: UInt16(response.code)), answerCount: response.answerCount, authorityCount: response.authorityCount,
+        responseCode: DNSResponseCode(rawValue: UInt16(response.code)), answerCount: response.answerCount,
+        authorityCount: response.authorityCount,
         answers: bytes(response.answers), authority: bytes(response.authority), alias: bytes(response.alias))
     }
 
