@@ -232,6 +232,9 @@ public final class LabProcess {
   /// What it has written so far.
   public var output: String { (try? File.read(log)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
+  /// The program's process, as this machine numbers it; nil when it has ended.
+  public var program: Int32? { childProcesses(of: child.identifier).first }
+
   public var isRunning: Bool {
     if ending == nil { ending = try? child.poll() }
     return ending == nil
@@ -259,7 +262,7 @@ public final class LabProcess {
 }
 
 /// The direct children of a process.
-func childProcesses(of process: Int32) -> [Int32] {
+public func childProcesses(of process: Int32) -> [Int32] {
   File.list("/proc").compactMap(Int32.init).filter { candidate in
     guard let bytes = try? File.read("/proc/\(candidate)/stat") else { return false }
     // The second field is a name in parentheses that may hold anything.
