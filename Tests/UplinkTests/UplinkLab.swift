@@ -102,6 +102,18 @@ extension UplinkLab {
     }
   }
 
+  /// Waits until the DHCP server's port is open, so that the first DHCPDISCOVER finds it.
+  private func awaitServer() throws {
+    let end = Clock.now.advanced(milliseconds: 5_000)
+    while Clock.now < end {
+      let sockets = try provider.run { try File.read("/proc/thread-self/net/udp") }
+      // Port 67 in hexadecimal, among the local addresses.
+      if String(decoding: sockets, as: UTF8.self).contains(":0043 ") { return }
+      usleep(10_000)
+    }
+    throw SystemError("waiting for the DHCP server", code: ETIMEDOUT)
+  }
+
   func stop(_ name: String) {
     guard let server = servers.removeValue(forKey: name) else { return }
     server.send(SIGKILL)
@@ -110,6 +122,18 @@ extension UplinkLab {
 
   func log(_ name: String) -> String {
     String(decoding: (try? File.read("\(folder.path)/\(name).log")) ?? [], as: UTF8.self)
+  }
+
+  /// Broadcasts a UDP payload from the provider's server port to the client's.
+  func sendToClient(_ payload: [UInt8]) throws {
+    try provider.run {
+      let index = Int32(if_nametoindex("isp0"))
+      let socket = try PacketSocket(interface: index, named: "isp0", filter: .arp, loop: loop) { _, _ in }
+      let frame = UDPv4Frame(
+        source: MACAddress("02:00:00:00:00:fe")!, destination: .broadcast, sourceAddress: IPv4Address(203, 0, 113, 1),
+        destinationAddress: .broadcast, sourcePort: DHCPv4.serverPort, destinationPort: DHCPv4.clientPort)
+      try socket.send(frame.encoded(payload: payload.span.bytes) ?? [])
+    }
   }
 
   /// dnsmasq as DHCP and DNS server.
@@ -122,6 +146,7 @@ extension UplinkLab {
         "--log-dhcp", "--log-facility=-", "--dhcp-leasefile=\(folder.path)/leases", "--dhcp-authoritative",
         "--dhcp-range=\(range),2m", "--dhcp-option=option:mtu,1492", "--domain=isp.example",
       ] + options)
+    try awaitServer()
   }
 
   /// Kea, which grants leases as short as a test needs.
@@ -142,5 +167,6 @@ extension UplinkLab {
       environment: [
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "KEA_PIDFILE_DIR": folder.path, "KEA_LOCKFILE_DIR": "none",
       ])
+    try awaitServer()
   }
 }

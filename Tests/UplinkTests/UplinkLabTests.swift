@@ -112,6 +112,7 @@ import Wire
     #expect(lease.detail.contains("ran out") && lease.detail.contains("kept"))
 
     try lab.startDNSMasq(range: "203.0.113.70,203.0.113.80")
+    try lab.router.run { #expect(lab.manager?.renew("wan") == true) }
     #expect(try lab.wait(state: "bound", seconds: 9))
     #expect(lab.fact?.expires.map { $0 - lab.fact!.obtained } == 120, "now by the other server")
     #expect(try lab.addresses == lab.fact?.addresses.map(\.description))
@@ -177,6 +178,24 @@ import Wire
     #expect(try lab.wait { $0.problems.contains { $0.contains("overlaps the home network 203.0.113.0/24") } })
     #expect(try lab.addresses == [])
     #expect(try lab.wait(diagnosis: "lease"))
+  }
+
+  @Test("damaged and foreign messages are counted and dropped, and the lease comes all the same")
+  func survivesNoise() throws {
+    let lab = try UplinkLab()
+    try lab.start()
+    try lab.apply(wan)
+    // Each damaged in another way: no DHCP at all, cut short, and an option that leads past the end.
+    let good = Reply(.offer).bytes(transaction: 1)
+    for payload in [[1, 2, 3], Array(good.prefix(200)), Array(good.prefix(245)), good] {
+      try lab.sendToClient(payload)
+    }
+    #expect(try lab.wait(seconds: 3) { $0.clientCounters.first?.counters.malformed ?? 0 >= 3 })
+    let metric = "lares_uplink_dhcp_malformed_total{uplink=\"wan\"}"
+    #expect(lab.manager?.metrics[metric]?.value ?? 0 >= 3)
+    #expect(try lab.wait(seconds: 1) { $0.clientCounters.first?.counters.ignored == 1 }, "the good one, for nobody")
+    try lab.startDNSMasq()
+    #expect(try lab.wait(state: "bound"))
   }
 
   @Test("a missing interface is reported, and taken up when it appears")
