@@ -69,8 +69,7 @@ struct AnswerCache: ~Copyable {
   /// Takes an answer in, in place of an older one to the same question. False where it is too long to keep.
   @discardableResult
   mutating func insert(_ answer: StoredAnswer, for key: borrowing QuestionKey) -> Bool {
-    let size = CacheEntry.size(
-      wordCount: key.wordCount, ttlCount: answer.records.ttlOffsets.count, bodyLength: answer.records.body.count)
+    let size = CacheEntry.size(of: answer.records, wordCount: key.wordCount)
     remove(key)
     guard size <= Self.maximumEntrySize else { return false }
     makeRoom(for: size)
