@@ -155,9 +155,8 @@ extension AnswerRecords {
   /// Lowers every TTL to at most `limit`; those of 2^31 and more are 0 (RFC 2181 section 8).
   mutating func limitTTLs(to limit: UInt32) {
     for offset in ttlOffsets.map({ Int($0) }) {
-      let ttl = body[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
-      let limited = ttl >> 31 == 0 ? min(ttl, limit) : 0
-      for index in 0..<4 { body[offset + index] = UInt8(truncatingIfNeeded: limited >> UInt32(24 - 8 * index)) }
+      let ttl = body.ttl(at: offset)
+      body.setTTL(ttl >> 31 == 0 ? min(ttl, limit) : 0, at: offset)
     }
   }
 }
