@@ -20,6 +20,9 @@ public struct DNSType: RawRepresentable, Hashable, Sendable {
   public static let opt = DNSType(rawValue: 41)
   public static let ds = DNSType(rawValue: 43)
   public static let rrsig = DNSType(rawValue: 46)
+  /// Service bindings (RFC 9460).
+  public static let svcb = DNSType(rawValue: 64)
+  public static let https = DNSType(rawValue: 65)
   /// Signature of a message by a shared key (RFC 8945).
   public static let tsig = DNSType(rawValue: 250)
   public static let axfr = DNSType(rawValue: 252)

@@ -36,12 +36,12 @@ public struct RebindingGuard: Sendable {
   /// The first local address in a record's data, or nil: A, AAAA, and the hints of SVCB and HTTPS (RFC 9460 section 7.3).
   ///
   /// Data that is malformed has none; the message's checks are elsewhere.
-  public static func localAddress(inRecordOf type: UInt16, data: RawSpan) -> IPAddress? {
+  public static func localAddress(inRecordOf type: DNSType, data: RawSpan) -> IPAddress? {
     var reader = ByteReader(data)
     switch type {
-    case RecordType.a: return firstLocal(v4: &reader)
-    case RecordType.aaaa: return firstLocal(v6: &reader)
-    case RecordType.svcb, RecordType.https: return localHint(&reader)
+    case .a: return firstLocal(v4: &reader)
+    case .aaaa: return firstLocal(v6: &reader)
+    case .svcb, .https: return localHint(&reader)
     default: return nil
     }
   }

@@ -94,8 +94,8 @@ public struct HouseholdZone: Sendable {
     records.reserveCapacity(apexes.count * 2 + names.count * 2 + configured.count)
     let soa = startOfAuthority(serial: serial)
     for apex in apexes {
-      records.append(ZoneRecord(owner: apex, type: RecordType.soa, data: soa))
-      records.append(ZoneRecord(owner: apex, type: RecordType.ns, data: routerName.wire))
+      records.append(ZoneRecord(owner: apex, type: .soa, data: soa))
+      records.append(ZoneRecord(owner: apex, type: .ns, data: routerName.wire))
     }
     for name in names {
       for address in name.addresses { records.append(ZoneRecord(owner: name.name, address: address)) }
@@ -103,7 +103,7 @@ public struct HouseholdZone: Sendable {
     var reversed: Set<IPAddress> = []
     func reverse(_ address: IPAddress, to name: DomainName) {
       guard reversed.insert(address).inserted else { return }
-      records.append(ZoneRecord(owner: ReverseName.of(address), type: RecordType.ptr, data: name.wire))
+      records.append(ZoneRecord(owner: ReverseName.of(address), type: .ptr, data: name.wire))
     }
     // What a person wrote down comes before what a client calls itself.
     for name in names where name.hasReverse && name.source != .lease {
@@ -123,7 +123,7 @@ public struct HouseholdZone: Sendable {
     var owners: [DomainName: Int] = [:]
     let all = records(of: names, serial: 0)
     for record in all { owners[record.owner, default: 0] += 1 }
-    for (record, text) in zip(configured, texts) where record.type == RecordType.cname {
+    for (record, text) in zip(configured, texts) where record.type == .cname {
       guard owners[record.owner] == 1 else {
         throw ZoneError(record: text, problem: "\(record.owner) is an alias (CNAME) and has another record too")
       }

@@ -1,10 +1,12 @@
+public import Wire
+
 /// What the household's zone answers: whole sections, ready to be copied behind the question.
 ///
 /// The sections hold for a message whose question stands, uncompressed, at offset 12: the first owner is a pointer to it (`c0 0c`), all other names
 /// are written in full. The bytes belong to the snapshot and live as long as it.
 public struct ZoneAnswer: @unchecked Sendable {
-  /// RCODE: 0, 2 (an alias that goes round in circles) or 3.
-  public var responseCode: UInt8
+  /// No error, SERVFAIL (an alias that goes round in circles), or NXDOMAIN.
+  public var responseCode: DNSResponseCode
   public var answerCount: UInt16
   public var authorityCount: UInt16
   /// The answer section's records.

@@ -95,7 +95,9 @@ struct ZoneCompiler {
   }
 
   private mutating func sortRecords(by owners: [UInt32]) {
-    order = records.indices.sorted { (owners[$0], records[$0].type, $0) < (owners[$1], records[$1].type, $1) }
+    order = records.indices.sorted {
+      (owners[$0], records[$0].type.rawValue, $0) < (owners[$1], records[$1].type.rawValue, $1)
+    }
     places = Array(repeating: 0..<0, count: nodes.count)
     var start = 0
     while start < order.count {
@@ -113,7 +115,7 @@ struct ZoneCompiler {
   private mutating func buildNegativeResponses(apexes: [UInt32]) {
     for apex in apexes {
       let place = apex == ZoneNode.none ? 0..<0 : places[Int(apex)]
-      let soa = order[place].first { records[$0].type == RecordType.soa }
+      let soa = order[place].first { records[$0].type == .soa }
       let authority = record { compiler in
         if let soa { compiler.write(soa, owner: compiler.records[soa].owner.wire) }
       }
@@ -130,13 +132,14 @@ struct ZoneCompiler {
 
   private mutating func buildResponses(of number: Int) {
     nodes[number].firstResponse = UInt32(responses.count)
-    if let alias = order[places[number]].first(where: { records[$0].type == RecordType.cname }) {
+    if let alias = order[places[number]].first(where: { records[$0].type == .cname }) {
       buildAlias(alias, of: number)
     } else {
       for set in recordSets(of: number) {
         let (span, count) = writeSet(set, owner: nil)
         responses.append(
-          ZoneResponse(type: records[order[set.lowerBound]].type, answerCount: UInt16(clamping: count), answers: span))
+          ZoneResponse(
+            type: records[order[set.lowerBound]].type.rawValue, answerCount: UInt16(clamping: count), answers: span))
       }
     }
     nodes[number].responseCount = UInt16(responses.count - Int(nodes[number].firstResponse))
@@ -151,7 +154,7 @@ struct ZoneCompiler {
   private mutating func buildAlias(_ alias: Int, of number: Int) {
     var chain = [alias]
     let own = record { $0.write(alias, owner: nil) }
-    responses.append(ZoneResponse(type: RecordType.cname, answerCount: 1, answers: own))
+    responses.append(ZoneResponse(type: DNSType.cname.rawValue, answerCount: 1, answers: own))
     while true {
       guard let target = DomainName(wire: records[chain[chain.count - 1]].data)?.canonical else { return }
       switch find(target) {
@@ -161,7 +164,7 @@ struct ZoneCompiler {
       case .missing(let zone):
         return append(chain, code: 3, authority: authorities[Int(zone)])
       case .node(let end):
-        if let next = order[places[Int(end)]].first(where: { records[$0].type == RecordType.cname }) {
+        if let next = order[places[Int(end)]].first(where: { records[$0].type == .cname }) {
           guard chain.count < Self.longestChain else {
             circles.append(records[alias].owner)
             return append([], code: 2)
@@ -194,7 +197,8 @@ struct ZoneCompiler {
     }
     responses.append(
       ZoneResponse(
-        type: records[order[set.lowerBound]].type, answerCount: UInt16(clamping: chain.count + count), answers: answers)
+        type: records[order[set.lowerBound]].type.rawValue, answerCount: UInt16(clamping: chain.count + count),
+        answers: answers)
     )
   }
 
@@ -267,8 +271,8 @@ struct ZoneCompiler {
   private mutating func write(_ index: Int, owner: [UInt8]?) {
     let record = records[index]
     if let owner { bytes.write(contentsOf: owner) } else { bytes.write(UInt16(0xc00c)) }
-    bytes.write(record.type)
-    bytes.write(UInt16(1))
+    bytes.write(record.type.rawValue)
+    bytes.write(dnsClassInternet)
     bytes.write(record.ttl)
     bytes.write(UInt16(clamping: record.data.count))
     bytes.write(contentsOf: record.data)

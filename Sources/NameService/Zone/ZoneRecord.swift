@@ -6,7 +6,7 @@ import Wire
 struct ZoneRecord: Sendable, Equatable {
   /// In lower case.
   var owner: DomainName
-  var type: UInt16
+  var type: DNSType
   /// Seconds.
   var ttl: UInt32
   var data: [UInt8]
@@ -16,7 +16,7 @@ struct ZoneRecord: Sendable, Equatable {
   /// Lifetime of configured records that name none.
   static let configuredTTL: UInt32 = 300
 
-  init(owner: DomainName, type: UInt16, ttl: UInt32 = ownTTL, data: [UInt8]) {
+  init(owner: DomainName, type: DNSType, ttl: UInt32 = ownTTL, data: [UInt8]) {
     self.owner = owner
     self.type = type
     self.ttl = ttl
@@ -31,15 +31,15 @@ struct ZoneRecord: Sendable, Equatable {
     case .v6(let address): writer.write(address)
     }
     self.init(
-      owner: owner, type: address.family == .v4 ? RecordType.a : RecordType.aaaa, data: writer.bytes)
+      owner: owner, type: address.family == .v4 ? .a : .aaaa, data: writer.bytes)
   }
 
   /// The address of an A or AAAA record.
   var address: IPAddress? {
     var reader = ByteReader(data.span.bytes)
     switch type {
-    case RecordType.a: return reader.readIPv4Address().map { .v4($0) }
-    case RecordType.aaaa: return reader.readIPv6Address().map { .v6($0) }
+    case .a: return reader.readIPv4Address().map { .v4($0) }
+    case .aaaa: return reader.readIPv6Address().map { .v6($0) }
     default: return nil
     }
   }
@@ -80,17 +80,19 @@ extension ZoneRecord {
       let data = reader.readBytes(Int(count)), reader.remaining == 0
     else { return nil }
     // TTLs have 31 bits (RFC 2181 section 8).
-    self.init(owner: owner.canonical, type: type, ttl: min(ttl, 0x7fff_ffff), data: data.array)
+    self.init(owner: owner.canonical, type: DNSType(rawValue: type), ttl: min(ttl, 0x7fff_ffff), data: data.array)
   }
 
-  private static func problem(withType type: UInt16) -> String? {
+  /// DS RRSIG NSEC DNSKEY NSEC3 NSEC3PARAM CDS CDNSKEY.
+  private static let dnssecTypes: Set<UInt16> = [43, 46, 47, 48, 50, 51, 59, 60]
+
+  private static func problem(withType type: DNSType) -> String? {
     switch type {
-    case RecordType.soa: "the zone makes its own SOA record"
-    case RecordType.ns: "the zone has no delegations; a domain with servers of its own is a forward zone"
-    case RecordType.dname: "DNAME is not supported"
-    case 0, 41, 128...255: "this type is no data"
-    // DNSSEC's own types, made by signing: DS RRSIG NSEC DNSKEY NSEC3 NSEC3PARAM CDS CDNSKEY.
-    case 43, 46, 47, 48, 50, 51, 59, 60: "DNSSEC records come from signing"
+    case .soa: "the zone makes its own SOA record"
+    case .ns: "the zone has no delegations; a domain with servers of its own is a forward zone"
+    case .dname: "DNAME is not supported"
+    case _ where type.isMeta || type == .any || type.rawValue == 0: "this type is no data"
+    case _ where dnssecTypes.contains(type.rawValue): "DNSSEC records come from signing"
     default: nil
     }
   }

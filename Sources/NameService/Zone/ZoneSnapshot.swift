@@ -1,4 +1,5 @@
 public import Household
+public import Wire
 
 /// The household's zones at one moment: immutable, shared by all threads, answered from flat memory.
 ///
@@ -27,7 +28,7 @@ public final class ZoneSnapshot: Sendable {
   }
 
   /// The zone's answer to a name in lower case on the wire; nil where the name is none of ours. Allocates nothing.
-  public func answer(_ name: UnsafeRawBufferPointer, type: UInt16) -> ZoneAnswer? { view.answer(name, type: type) }
+  public func answer(_ name: UnsafeRawBufferPointer, type: DNSType) -> ZoneAnswer? { view.answer(name, type: type) }
 
   /// Memory of the tables in bytes.
   public var byteCount: Int {
@@ -48,7 +49,7 @@ public final class ZoneSnapshot: Sendable {
     ///
     /// The walk goes down from the top-level domain and ends at the first label that the zones do not have, so other people's names cost one
     /// look. ANY gets one of the name's record sets (RFC 8482 section 4.1).
-    public func answer(_ name: UnsafeRawBufferPointer, type: UInt16) -> ZoneAnswer? {
+    public func answer(_ name: UnsafeRawBufferPointer, type: DNSType) -> ZoneAnswer? {
       var encloser = ZoneNode.none
       var isWhole = false
       forEachSuffix(of: name, key: key) { hash, offset in
@@ -66,7 +67,7 @@ public final class ZoneSnapshot: Sendable {
       }
       let end = node.firstResponse + UInt32(node.responseCount)
       for index in node.firstResponse..<end
-      where responses[Int(index)].type == type || type == RecordType.any { return answer(index) }
+      where responses[Int(index)].type == type.rawValue || type == .any { return answer(index) }
       return answer(node.noData)
     }
 
@@ -84,7 +85,8 @@ public final class ZoneSnapshot: Sendable {
     private func answer(_ index: UInt32) -> ZoneAnswer {
       let response = responses[Int(index)]
       return ZoneAnswer(
-        responseCode: response.code, answerCount: response.answerCount, authorityCount: response.authorityCount,
+        responseCode: DNSResponseCode(rawValue: UInt16(response.code)), answerCount: response.answerCount,
+        authorityCount: response.authorityCount,
         answers: bytes(response.answers), authority: bytes(response.authority), alias: bytes(response.alias))
     }
 
