@@ -119,10 +119,10 @@ extension Worker {
       else { continue }
       fillKey(answer.question)
       guard owner(of: hitPath.key.hash) == core else { continue }
-      hitPath.cache.insert(
+      hitPath.keep(
         StoredAnswer(
           records: answer.records, origin: .upstream, stored: UInt32(now - age),
-          expires: UInt32(now - age + lifetime), generation: 0), for: hitPath.key)
+          expires: UInt32(now - age + lifetime), generation: 0))
     }
   }
 }

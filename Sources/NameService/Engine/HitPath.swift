@@ -52,6 +52,13 @@ struct HitPath: ~Copyable {
   @inline(__always)
   private func length(of index: Int) -> Int { Int(lares_batch_received_length(batch, Int32(index))) }
 
+  /// The cache's entry for the question in the key, whatever its age.
+  func find() -> CacheEntry? { cache.find(key) }
+  /// Takes in an answer to the question in the key.
+  mutating func keep(_ answer: StoredAnswer) { cache.insert(answer, for: key) }
+  /// Forgets the answer to the question in the key.
+  mutating func forget() { cache.remove(key) }
+
   /// Answers what the cache can answer of `count` datagrams in the batch.
   ///
   /// - Parameter now: seconds of the cache's clock.

@@ -22,15 +22,15 @@ func senderAddress(_ endpoint: UnsafePointer<lares_endpoint>) -> IPv6Address {
 
 /// The address at the other end of a connection, in the same form.
 func peerAddress(of descriptor: Int32) -> IPv6Address? {
-  withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
+  withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes -> IPv6Address? in
     let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     switch lares_peer_address(descriptor, start) {
-    case 4: IPv6Address(mapping: bytes.loadUnaligned(as: UInt32.self).bigEndian)
+    case 4: return IPv6Address(mapping: bytes.loadUnaligned(as: UInt32.self).bigEndian)
     case 16:
-      IPv6Address(
+      return IPv6Address(
         high: bytes.loadUnaligned(as: UInt64.self).bigEndian,
         low: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self).bigEndian)
-    default: nil
+    default: return nil
     }
   }
 }

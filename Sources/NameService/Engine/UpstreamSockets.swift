@@ -57,7 +57,7 @@ final class UpstreamSockets {
     if attempt.watch == nil { failLater(identifier) }
   }
 
-  func close(_ identifier: UInt64) { open.removeValue(forKey: identifier)?.watch?.cancel() }
+  func end(_ identifier: UInt64) { open.removeValue(forKey: identifier)?.watch?.cancel() }
 
   /// A datagram socket from a port chosen here at random: the kernel's own choice has half as many.
   private func connectedSocket(to server: SocketAddress) -> Int32 {
@@ -76,7 +76,7 @@ final class UpstreamSockets {
   }
 
   private func fail(_ identifier: UInt64) {
-    close(identifier)
+    end(identifier)
     onFailure(identifier)
   }
 

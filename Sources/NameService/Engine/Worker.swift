@@ -75,8 +75,10 @@ final class Worker {
   /// Serves until told to stop.
   func run() throws(SystemError) { try loop.run() }
 
-  /// Seconds of the cache's clock.
-  static func second(_ now: Instant) -> UInt32 { UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000) }
+  /// Seconds of the cache's clock. It starts with the machine, but at a month: answers of an earlier run are older.
+  static func second(_ now: Instant) -> UInt32 {
+    UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000) &+ 2_592_000
+  }
 
   private func watch() throws(SystemError) {
     for socket in datagramSockets { try loop.watch(socket) { [unowned self] _ in serveDatagrams(socket) } }
@@ -160,7 +162,7 @@ final class Worker {
         switch effect {
         case .send(let attempt, let server, let bytes): upstream.send(bytes, to: server, attempt: attempt)
         case .connect(let attempt, let server, let bytes): upstream.connect(bytes, to: server, attempt: attempt)
-        case .close(let attempt): upstream.close(attempt)
+        case .close(let attempt): upstream.end(attempt)
         case .answer(let question, let outcome, let waiters): hand(outcome, of: question, to: waiters)
         }
       }

@@ -82,12 +82,12 @@ extension Worker {
   ///
   /// An upstream's answer survives a change of the rules when they still have nothing against it.
   private func currentEntry(now: UInt32) -> CacheEntry? {
-    guard let entry = hitPath.cache.find(hitPath.key), now < entry.expires else { return nil }
+    guard let entry = hitPath.find(), now < entry.expires else { return nil }
     if entry.generation == rules.generation { return entry }
     guard entry.origin == .upstream, let group = PolicyGroup(known: entry.traits.group),
       rules.decide(entry.name, type: entry.traits.type, group: group) == .upstream, !isRebinding(entry)
     else {
-      hitPath.cache.remove(hitPath.key)
+      hitPath.forget()
       return nil
     }
     entry.generation = rules.generation
@@ -129,7 +129,7 @@ extension Worker {
     if records.extendedError == .blocked { counters.blocked += 1 }
     let answer = StoredAnswer(
       records: records, origin: .local, stored: now, expires: now + Self.localSeconds, generation: rules.generation)
-    hitPath.cache.insert(answer, for: hitPath.key)
+    hitPath.keep(answer)
     write(answer, to: asker, terms: CacheEntry.Terms(limit: asker.limit, now: now))
   }
 
@@ -199,7 +199,7 @@ extension Worker {
   }
 
   private func staleAnswer(at second: UInt32) -> StoredAnswer? {
-    guard let entry = hitPath.cache.find(hitPath.key), entry.origin == .upstream,
+    guard let entry = hitPath.find(), entry.origin == .upstream,
       second &- entry.expires < rules.resolver.staleSeconds
     else { return nil }
     return entry.answer
@@ -222,15 +222,15 @@ extension Worker {
   private func keep(_ outcome: Outcome, at now: UInt32) {
     switch outcome {
     case .fresh(let records, let ttl) where ttl > 0:
-      hitPath.cache.insert(
+      hitPath.keep(
         StoredAnswer(
           records: records, origin: records.extendedError == nil ? .upstream : .local, stored: now,
-          expires: now + ttl, generation: rules.generation), for: hitPath.key)
+          expires: now + ttl, generation: rules.generation))
     case .failed(let records):
-      hitPath.cache.insert(
+      hitPath.keep(
         StoredAnswer(
           records: records, origin: .failure, stored: now, expires: now + ResolverSettings.failureTTL,
-          generation: rules.generation), for: hitPath.key)
+          generation: rules.generation))
     case .fresh, .stale: break
     }
   }

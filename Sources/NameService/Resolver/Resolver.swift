@@ -314,7 +314,7 @@ extension RebindingGuard {
     for _ in 0..<message.answerCount {
       guard let record = message.record(at: offset) else { return nil }
       let data = message.bytes.extracting(record.data)
-      if let address = Self.localAddress(inRecordOf: record.type.rawValue, data: data) { return address }
+      if let address = Self.localAddress(inRecordOf: record.type, data: data) { return address }
       offset = record.end
     }
     return nil
