@@ -204,6 +204,42 @@ public struct RuleFact: Codable, Sendable, Equatable {
   }
 }
 
+/// A packet that the packet filter dropped and reported.
+public struct FirewallLogEntry: Codable, Sendable, Equatable {
+  public var time: UnixTime
+  /// Name of the rule: `input.wan.drop`, `antispoof.home` …
+  public var rule: String
+  /// Name of the network or uplink that it came in by; the interface's name where the configuration has none for it.
+  public var zone: String
+  /// Name of the device that sent it, where one is recognised.
+  public var device: String?
+  /// Who sent it, on the link.
+  public var hardware: MACAddress?
+  public var source: IPAddress
+  public var destination: IPAddress
+  /// IP protocol number: 6 TCP, 17 UDP, 1 and 58 ICMP.
+  public var transport: UInt8
+  /// Nil where the protocol has no ports, or the packet ends before them.
+  public var sourcePort: UInt16?
+  public var destinationPort: UInt16?
+
+  public init(
+    time: UnixTime, rule: String, zone: String, device: String?, hardware: MACAddress?, source: IPAddress,
+    destination: IPAddress, transport: UInt8, sourcePort: UInt16?, destinationPort: UInt16?
+  ) {
+    self.time = time
+    self.rule = rule
+    self.zone = zone
+    self.device = device
+    self.hardware = hardware
+    self.source = source
+    self.destination = destination
+    self.transport = transport
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+  }
+}
+
 /// A DHCPv4 lease that was acknowledged (or offered by static address).
 public struct Lease: Codable, Sendable, Equatable {
   public enum State: String, Codable, Sendable {
