@@ -25,7 +25,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
 let package = Package(
   name: "Lares",
   products: [
-    .executable(name: "lares", targets: ["lares"])
+    .executable(name: "lares", targets: ["lares"]),
+    // A guest: `make services` builds it for bare metal.
+    .executable(name: "echo", targets: ["echo"]),
+    // A guest for the tests only.
+    .executable(name: "faults", targets: ["faults"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -33,6 +37,18 @@ let package = Package(
   targets: [
     // Pure: bytes in, bytes out. Builds for bare metal too.
     module("Wire"),
+
+    // Bare metal, and the services on it. On the host only their pure parts exist, for the tests.
+    .target(name: "CLibraryOS"),
+    .target(
+      name: "LibraryOS", dependencies: ["CLibraryOS", "Wire"], exclude: ["x86_64.ld", "x86_64.toolset.json"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "EchoService", dependencies: ["Wire"], path: "Sources/Services/echo/Service",
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "echo", dependencies: ["EchoService", "LibraryOS", "Wire"], path: "Sources/Services/echo/Guest",
+      swiftSettings: swiftSettings),
 
     // The values and the configuration that all parts share.
     module("Household", ["Wire"]),
@@ -49,7 +65,8 @@ let package = Package(
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     module("Firewall", ["CNftnl", "CMnl", "CNetlinkShims", "Netlink", "HostSystem", "Household", "Wire"]),
     module("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
-    module("AddressService", ["HostSystem", "Household", "Wire"]),
+    .target(name: "CAddressService"),
+    module("AddressService", ["CAddressService", "HostSystem", "Household", "Wire"]),
     module("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     .systemLibrary(name: "CLdns", providers: [.apt(["libldns-dev"])]),
     module("NameService", ["CLdns", "CHostSystem", "HostSystem", "Household", "Wire"]),
@@ -69,14 +86,33 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
-    tests("Wire"),
+    .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
+      swiftSettings: swiftSettings),
+    tests("Lab", ["HostSystem", "lares"]),
+    // The DHCP server alone, for tests that kill it and for its benchmark.
+    .executableTarget(
+      name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
+      path: "Tests/AddressServer", swiftSettings: swiftSettings),
+    tests("Wire", ["PacketSamples"]),
+    tests("LibraryOS", ["Wire"]),
+    tests("EchoService", ["PacketSamples", "Wire"]),
+    .target(
+      name: "PacketSamples", dependencies: ["Wire"], path: "Tests/PacketSamples", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "faults", dependencies: ["CLibraryOS", "LibraryOS"], path: "Tests/MachineGuests/faults",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "MachineTests", dependencies: ["HostSystem", "PacketSamples", "Wire"], path: "Tests/Machine",
+      swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household"]),
     tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("AddressService", ["HostSystem", "Household", "Wire"]),
+    tests("AddressService", ["address-server", "HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("NameService", ["HostSystem", "Household", "Wire"]),
     tests("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
