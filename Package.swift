@@ -69,7 +69,8 @@ let package = Package(
     module("AddressService", ["CAddressService", "HostSystem", "Household", "Wire"]),
     module("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     .systemLibrary(name: "CLdns", providers: [.apt(["libldns-dev"])]),
-    module("NameService", ["CLdns", "CHostSystem", "HostSystem", "Household", "Wire"]),
+    .target(name: "CNameService"),
+    module("NameService", ["CLdns", "CNameService", "CHostSystem", "HostSystem", "Household", "Wire"]),
 
     // The API, and the executable.
     module("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
@@ -83,6 +84,11 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
+    .target(name: "CBenchDNS", path: "Benchmarks/dns/CBenchDNS"),
+    .executableTarget(
+      name: "bench-dns", dependencies: ["CBenchDNS", "NameService", "HostSystem", "Household", "Wire"],
+      path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
+
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),

@@ -58,7 +58,7 @@ struct ConfigurationSources: Sendable {
     return zip(values, elements).map { ($0, $1.range.lowerBound) }
   }
 
-  /// The file in which a path stands, and the byte where its value begins; where not all of the path is there, those of
+  /// The file in which a path stands, and the byte where its value begins (in an array of one, the one); where not all of the path is there, those of
   /// the part that is.
   func locate(_ path: ConfigurationPath) -> (file: SourceFile, offset: Int)? {
     var best: (depth: Int, file: SourceFile, offset: Int)?
@@ -83,6 +83,7 @@ struct ConfigurationSources: Sendable {
       offset = next.range.lowerBound
       content = next.content
     }
+    if case .array(let elements) = content, elements.count == 1 { offset = elements[0].range.lowerBound }
     return (path.elements.count, offset)
   }
 }

@@ -37,8 +37,8 @@ extension ConfigurationText {
       let path = path.appending(key)
       if field.node.form == .table || field.node.form == .named {
         let isPresent = sources.files.contains { $0.document.node(at: path.keys) != nil }
-        let isOptional = path.keys.count > 1 || field.defaultValue == nil && key == "metrics"
-        return isPresent || !isOptional ? leaves(of: field.node, at: path, sources, defaults: defaults) : []
+        let isOptional = field.node.fields.contains(where: \.isRequired)
+        return isPresent || defaults && !isOptional ? leaves(of: field.node, at: path, sources, defaults: defaults) : []
       }
       for file in sources.files {
         guard let value = file.document.node(at: path.keys) else { continue }
@@ -77,9 +77,13 @@ extension ConfigurationText {
     }
   }
 
-  /// The values that a key may be meant to have: its words, or its default and its example.
-  public static func completions(ofValueFor path: String) -> [String] {
+  /// The values that a key may be meant to have: its words, the names that it can refer to, or its default and example.
+  public func completions(ofValueFor path: String) -> [String] {
     guard let path = ConfigurationPath(path), let field = HouseholdSchema.field(at: path) else { return [] }
+    if !field.node.refersTo.isEmpty {
+      let sources = ConfigurationSources(files, main: Self.mainFile)
+      return field.node.refersTo.flatMap { sources.names(of: $0).sorted() }
+    }
     switch field.node.form {
     case .toggle: return ["true", "false"]
     case .choice(let words): return words
@@ -94,12 +98,8 @@ extension ConfigurationText {
 extension ConfigurationSources {
   /// The keys of a table in all files, in their order.
   func keys(at path: ConfigurationPath) -> [String] {
-    var keys: [String] = []
-    for file in files {
-      for entry in file.document.node(at: path.keys)?.table?.entries ?? [] where !keys.contains(entry.key) {
-        keys.append(entry.key)
-      }
-    }
-    return keys
+    var seen: Set<String> = []
+    return files.flatMap { $0.document.node(at: path.keys)?.table?.entries ?? [] }.map(\.key)
+      .filter { seen.insert($0).inserted }
   }
 }

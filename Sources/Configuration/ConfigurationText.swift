@@ -37,7 +37,7 @@ public struct ConfigurationText: Sendable, Equatable {
     var decoder = ModelDecoder(sources)
     let model = decoder.decode()
     let found =
-      decoder.reader.diagnostics + Validation(model, sources, incomplete: decoder.reader.incomplete).findings()
+      decoder.reader.diagnostics + Validation(model, sources, decoder.reader).findings()
     let order = Dictionary(
       sources.files.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     let diagnostics = found.enumerated().sorted { a, b in
@@ -123,7 +123,7 @@ struct ModelDecoder {
       for entry in file.document.root.entries {
         reader.path = ConfigurationPath(keys: [entry.key])
         if !known.contains(entry.key) {
-          reader.reportUnknownKey(entry, near: SchemaNode.nearest(to: entry.key, among: known))
+          _ = reader.reportUnknownKey(entry, among: known)
         } else if index > 0, entry.key == "include" || entry.key == "format" {
           reader.report(
             "only \(ConfigurationText.mainFile) has this key", at: entry.keyRange.lowerBound, hint: "move it there")
@@ -135,15 +135,18 @@ struct ModelDecoder {
   /// The tables of a section in all files. One that stands in two of them is noted and read once.
   private mutating func tables(of section: Section) -> [(SourceFile, TOMLTable.Entry)] {
     var found: [(file: SourceFile, entry: TOMLTable.Entry)] = []
+    var places: [String: Int] = [:]
     for file in sources.files {
       guard let entry = file.document.root.entry(section.key) else { continue }
       reader.file = file
       reader.path = ConfigurationPath(keys: [section.key])
       for candidate in section.isCollection ? members(of: section, in: entry) : [entry] {
-        guard let first = found.first(where: { $0.entry.key == candidate.key }) else {
+        guard let earlier = places[candidate.key] else {
+          places[candidate.key] = found.count
           found.append((file, candidate))
           continue
         }
+        let first = found[earlier]
         let position = first.file.document.position(of: first.entry.keyRange.lowerBound)
         let name = section.isCollection ? "\(section.key).\(TOMLValue.key(candidate.key))" : section.key
         reader.report(
@@ -159,22 +162,32 @@ struct ModelDecoder {
       reader.reportUnexpected(entry.node, expected: "tables [\(section.key).NAME]")
       return []
     }
-    return table.entries.filter { member in
-      if member.node.table != nil { return true }
-      reader.within(.key(member.key)) { reader in
+    if let stray = table.entries.first(where: { !section.isMember($0) }) {
+      reader.unnamed.insert(section.key)
+      reader.within(.key(stray.key)) { reader in
         reader.report(
-          "this key has no table with a name around it", at: member.keyRange.lowerBound, found: member.key,
-          hint: "give the \(section.key) a name: [\(section.key).NAME]")
+          "this key stands in a \(section.key) without a name", at: stray.keyRange.lowerBound, found: stray.key,
+          hint: "give it one: [\(section.key).NAME]")
       }
-      return false
     }
+    return table.entries.filter(section.isMember)
+  }
+}
+
+extension Section {
+  /// Whether an entry of a collection is a table with a name, and not a key that stands outside of one.
+  func isMember(_ entry: TOMLTable.Entry) -> Bool {
+    guard let table = entry.node.table else { return false }
+    return !table.isInline || !fields.contains { $0.key == entry.key }
   }
 }
 
 extension ConfigurationSources {
   /// The names in a collection, those included whose tables could not be read.
   func names(of collection: String) -> Set<String> {
-    Set(files.flatMap { $0.document.root[collection]?.table?.entries.map(\.key) ?? [] })
+    guard let section = HouseholdSchema.sections.first(where: { $0.key == collection }) else { return [] }
+    return Set(
+      files.flatMap { $0.document.root[collection]?.table?.entries.filter(section.isMember).map(\.key) ?? [] })
   }
 }
 

@@ -19,7 +19,8 @@ extension FirewallError: CustomStringConvertible {
     case .failed(let error): "\(error)"
     case .notAsWanted(let differences):
       "the kernel's packet filter is not what was sent: \(differences.joined(separator: "; "))"
-    case .restless: "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
+    case .restless:
+      "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
     }
   }
 }

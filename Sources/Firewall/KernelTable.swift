@@ -189,7 +189,11 @@ extension KernelExpression {
         var inner = attribute.nested
         while let field = inner.next() {
           let path = UInt32(field.type & 0xff)
-          if nested.contains(field.type) { flatten(field.nested, path, depth: 0) } else { attributes[path] = field.payload.array }
+          if nested.contains(field.type) {
+            flatten(field.nested, path, depth: 0)
+          } else {
+            attributes[path] = field.payload.array
+          }
         }
       default: break
       }

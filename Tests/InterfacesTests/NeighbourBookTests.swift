@@ -31,7 +31,8 @@ import Wire
     #expect(update(&book, [neighbour()], devices: [Device(name: "nas", hardware: [hardware])], at: 0).isEmpty)
     #expect(book.facts[address]?.device == "nas")
     let lease = Lease(
-      address: IPv4Address(192, 168, 77, 50), hardware: hardware, clientIdentifier: "01", hostName: nil, network: "home",
+      address: IPv4Address(192, 168, 77, 50), hardware: hardware, clientIdentifier: "01", hostName: nil,
+      network: "home",
       device: "tv", state: .active, since: 0, renewed: 0, expires: 100)
     var other = NeighbourBook()
     #expect(update(&other, [neighbour()], leases: [lease], at: 0).isEmpty)

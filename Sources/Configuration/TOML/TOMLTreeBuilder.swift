@@ -18,6 +18,9 @@ struct TOMLTreeBuilder {
 
     subscript(key: TOMLKeyPart) -> Slot? { index[Array(key.name.utf8)].map { entries[$0].slot } }
 
+    /// Where the key stands first.
+    func key(_ key: TOMLKeyPart) -> TOMLKeyPart? { index[Array(key.name.utf8)].map { entries[$0].key } }
+
     func append(_ key: TOMLKeyPart, _ slot: Slot) {
       index[Array(key.name.utf8)] = entries.count
       entries.append(Entry(key: key, slot: slot))
@@ -89,7 +92,9 @@ struct TOMLTreeBuilder {
     case nil: return nil
     case .table(let table):
       if case .implied = table.definition { return table }
-      throw duplicate("the table [\(name(path))] is defined twice", path[0].range)
+      throw duplicate(
+        "the table [\(name(path))] is already there", path[0].range, earlier: parent.key(key),
+        hint: "join the two, or rename one")
     case .tables: throw duplicate("[\(name(path))] is an array of tables already", path[0].range)
     case .value: throw notATable(key, path)
     }
@@ -127,8 +132,9 @@ struct TOMLTreeBuilder {
       }
     }
     guard let last = member.path.last else { return }
-    guard table[last] == nil else {
-      throw duplicate("the key \(name(member.path)) is already set", last.range, hint: "remove one of the two")
+    if let earlier = table.key(last) {
+      throw duplicate(
+        "the key \(name(member.path)) is already set", last.range, earlier: earlier, hint: "remove one of the two")
     }
     table.append(last, .value(member.value))
   }
@@ -140,8 +146,10 @@ struct TOMLTreeBuilder {
       offset: key.range.lowerBound, problem: "\(name(path)): \(name([key])) is already a value and takes no more keys")
   }
 
-  private func duplicate(_ problem: String, _ range: Range<Int>, hint: String? = nil) -> TOMLParser.Failure {
-    TOMLParser.Failure(offset: range.lowerBound, problem: problem, hint: hint)
+  private func duplicate(
+    _ problem: String, _ range: Range<Int>, earlier: TOMLKeyPart? = nil, hint: String? = nil
+  ) -> TOMLParser.Failure {
+    TOMLParser.Failure(offset: range.lowerBound, problem: problem, hint: hint, earlier: earlier?.range.lowerBound)
   }
 
   // MARK: Result
