@@ -157,30 +157,23 @@ extension DHCPReply.Destination {
 
 /// The question of RFC 5227 section 2.1.1 and its answer, as Ethernet frames.
 enum ARPProbe {
-  /// Ethernet, IPv4, six and four bytes: the first six bytes of every ARP packet here.
-  private static let kind: [UInt8] = [0, 1, 8, 0, 6, 4]
+  /// Shorter frames need not be carried (IEEE 802.3).
+  private static let minimumFrame = 60
 
   static func question(about address: IPv4Address, from hardware: MACAddress) -> [UInt8] {
-    var writer = ByteWriter(capacity: 60)
-    writer.write(MACAddress.broadcast)
-    writer.write(hardware)
-    writer.write(UInt16(0x0806))
-    writer.write(contentsOf: kind)
-    writer.write(UInt16(1))
-    writer.write(hardware)
-    writer.write(IPv4Address.any)
-    writer.write(MACAddress(value: 0))
-    writer.write(address)
-    writer.pad(60 - writer.count)
-    return writer.bytes
+    var frame = [UInt8](repeating: 0, count: minimumFrame)
+    var buffer = frame.mutableSpan
+    var writer = PacketWriter(buffer.mutableBytes)
+    EthernetHeader(destination: .broadcast, source: hardware, type: .arp).emit(into: &writer)
+    ARPMessage.probe(address, from: hardware).emit(into: &writer)
+    return frame
   }
 
   /// The address and its holder; nil where the frame is no ARP answer.
   static func answer(in frame: RawSpan) -> (address: IPv4Address, hardware: MACAddress)? {
-    var reader = ByteReader(frame)
-    guard reader.skip(12), reader.readUInt16() == 0x0806, let kind = reader.readBytes(6)?.array, kind == self.kind,
-      reader.readUInt16() == 2, let hardware = reader.readMACAddress(), let address = reader.readIPv4Address()
+    guard let frame = EthernetFrame(frame), frame.header.type == .arp, let message = ARPMessage(frame.payload),
+      message.operation == .reply
     else { return nil }
-    return (address, hardware)
+    return (message.sender, message.senderHardware)
   }
 }

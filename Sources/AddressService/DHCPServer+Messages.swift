@@ -58,7 +58,7 @@ extension DHCPServer {
       quarantine(probe.address, user: hardware, scope: probe.scope, now.wall)
     }
     let avoided = probe.avoided.union([probe.address])
-    guard avoided.count <= Self.addressesTriedAtOnce else { return }
+    guard avoided.count < Self.addressesTriedAtOnce else { return }
     propose(message, probe.message.span.bytes, exchange, avoiding: avoided, into: &output)
   }
 

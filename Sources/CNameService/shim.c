@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -285,6 +286,35 @@ int lares_thread_start(void (*body)(void *), void *argument, unsigned long *thre
 }
 
 int lares_thread_join(unsigned long thread) { return pthread_join(thread, NULL); }
+
+int lares_event_create(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+void lares_event_signal(int fd) {
+  uint64_t one = 1;
+  // Fails only where the counter is full, and then the reader is woken anyway.
+  if (write(fd, &one, sizeof one) < 0) return;
+}
+
+void lares_event_close(int fd) { close(fd); }
+
+void lares_event_clear(int fd) {
+  uint64_t count;
+  if (read(fd, &count, sizeof count) < 0) return;
+}
+
+long lares_stream_send(int fd, const void *bytes, uint64_t count) {
+  ssize_t sent;
+  do sent = send(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+long lares_receive(int fd, void *into, uint64_t room) {
+  ssize_t count;
+  do count = recv(fd, into, room, MSG_DONTWAIT);
+  while (count < 0 && errno == EINTR);
+  return count;
+}
 
 int64_t lares_thread_time(void) {
   struct timespec time;

@@ -18,9 +18,9 @@ extension FirewallError: CustomStringConvertible {
     case .refused(let part, let error): "the packet filter stays as it was, because of \(part): \(error)"
     case .failed(let error): "\(error)"
     case .notAsWanted(let differences):
-      "the kernel's packet filter is not what was sent: \(differences.joined(separator: "; "))"
-    case .restless:
-      "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
+      "the kernel's packet filter is not what was sent: \(differences.prefix(5).joined(separator: "; "))"
+        + (differences.count > 5 ? "; and \(differences.count - 5) more differences" : "")
+    case .restless: "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
     }
   }
 }

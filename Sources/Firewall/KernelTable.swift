@@ -128,7 +128,10 @@ extension KernelTable {
         while let field = inner.next() {
           if field.type == Int(NFTA_SET_DESC_SIZE.rawValue) { set.size = field.payload.array }
         }
-      case let type where Self.setAttributes.contains(type): set.attributes[type] = attribute.payload.array
+      case let type where Self.setAttributes.contains(type):
+        // The kernel leaves out what is 0.
+        let value = attribute.payload.array
+        if value.contains(where: { $0 != 0 }) { set.attributes[type] = value }
       default: break
       }
     }
@@ -191,6 +194,9 @@ extension KernelExpression {
           let path = UInt32(field.type & 0xff)
           if nested.contains(field.type) {
             flatten(field.nested, path, depth: 0)
+          } else if name == "objref", field.type == Int(NFTA_OBJREF_IMM_NAME.rawValue) {
+            // libnftnl sends the name without the NUL that the kernel shows.
+            attributes[path] = Array(field.text.utf8)
           } else {
             attributes[path] = field.payload.array
           }

@@ -9,6 +9,8 @@ public struct UplinkObservation: Sendable, Equatable {
   public enum Addressing: Sendable, Equatable {
     /// Static.
     case fixed
+    /// A DHCP server was asked a moment ago.
+    case asking
     /// No lease; `refusal` says why the last offer was not taken.
     case searching(refusal: String?)
     /// Given back by hand.
@@ -65,9 +67,9 @@ public enum CheckTree {
   public static func evaluate(
     _ observation: UplinkObservation, previous: [String: Check] = [:], now: UnixTime
   ) -> [Check] {
-    var diagnosis: String?
+    var obstacle: String?
     return findings(observation).map { name, finding in
-      let (result, detail) = judge(finding, after: &diagnosis)
+      let (result, detail) = judge(finding, after: &obstacle)
       let path = "uplink.\(observation.uplink).\(name)"
       let before = previous[path]
       let since = before?.result == result ? before?.since : nil
@@ -85,13 +87,15 @@ public enum CheckTree {
     case pending(String)
   }
 
-  private static func judge(_ finding: Finding, after diagnosis: inout String?) -> (Check.Result, String) {
-    if let diagnosis { return (.skipped, "not tried, because \(diagnosis)") }
+  private static func judge(_ finding: Finding, after obstacle: inout String?) -> (Check.Result, String) {
+    if let obstacle { return (.skipped, obstacle) }
     switch finding {
     case .good(let detail): return (.good, detail)
-    case .pending(let detail): return (.skipped, detail)
+    case .pending(let detail):
+      obstacle = detail
+      return (.skipped, detail)
     case .bad(let detail):
-      diagnosis = detail
+      obstacle = "not tried, because \(detail)"
       return (.bad, detail)
     }
   }
@@ -118,6 +122,7 @@ public enum CheckTree {
   private static func lease(_ observation: UplinkObservation) -> Finding {
     switch observation.addressing {
     case .fixed: return .good("the address is static")
+    case .asking: return .pending("asking for an address on \(observation.device)")
     case .released: return .bad("the lease was given back by hand")
     case .searching(let refusal?): return .bad(refusal)
     case .searching: return .bad("no DHCP server has answered on \(observation.device)")

@@ -83,6 +83,8 @@ extension DHCPClient {
       held = nil
       actions.append(.deconfigure("the DHCP server \(server) refused \(lease.address.address)"))
     }
+    refusal = "the DHCP server \(server) on \(device) refused \(asked.address.address)"
+    isFresh = false
     setbacks += 1
     let pause = DHCPTiming.pause(setbacks: setbacks, random: &random)
     if pause == 0 { return actions + startSelecting(now, &random) }
@@ -96,6 +98,7 @@ extension DHCPClient {
       return try DHCPLease(message, homePrefixes: homePrefixes)
     } catch {
       refusal = error.sentence(device: device)
+      isFresh = false
       return nil
     }
   }

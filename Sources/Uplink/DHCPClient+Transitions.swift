@@ -37,6 +37,7 @@ enum DHCPTiming {
 extension DHCPClient {
   mutating func linkUp(_ now: Instant, _ random: inout some RandomNumberGenerator) -> [Action] {
     guard state == .initial || state == .initialReboot else { return [] }
+    isFresh = true
     guard let held else { return startSelecting(now, &random) }
     beginExchange(now, &random)
     state = .rebooting
@@ -51,6 +52,7 @@ extension DHCPClient {
   }
 
   mutating func timer(_ now: Instant, _ random: inout some RandomNumberGenerator) -> [Action] {
+    if state != .checking { isFresh = false }
     switch state {
     case .initial: return startSelecting(now, &random)
     case .selecting: return [send(now, &random) { client in client.discover(now) }]
@@ -73,6 +75,7 @@ extension DHCPClient {
   ) -> [Action] {
     guard state == .checking, let refused = candidate?.lease else { return [] }
     refusal = "the DHCP server offers \(refused.address.address), which \(hardware) on \(device) already uses"
+    isFresh = false
     beginExchange(now, &random)
     let decline = decline(refused, "address in use by \(hardware)", now)
     setbacks += 1

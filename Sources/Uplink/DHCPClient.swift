@@ -74,6 +74,8 @@ public struct DHCPClient: Sendable {
   public internal(set) var deadline: Instant?
   /// Why the last offer was not taken, in a sentence; nil since a lease was taken.
   public internal(set) var refusal: String?
+  /// Nothing has gone wrong since the link came: no answer was late, none was refused.
+  public internal(set) var isFresh = true
   public internal(set) var counters = DHCPClientCounters()
 
   var homePrefixes: [IPPrefix]

@@ -82,8 +82,9 @@ extension DHCPLease {
     }
     self.init(
       address: address, server: server, routes: Self.routes(message, own: own, homePrefixes: homePrefixes),
-      nameServers: Self.hosts(message.addresses(.domainNameServers), except: own), domain: Self.domain(message),
-      timeServers: Self.hosts(message.addresses(.ntpServers), except: own),
+      nameServers: Self.hosts(message.addresses(.domainNameServers), except: own, homePrefixes),
+      domain: Self.domain(message),
+      timeServers: Self.hosts(message.addresses(.ntpServers), except: own, homePrefixes),
       mtu: message.uint16(.interfaceMTU).map(Int.init).flatMap { 576...9_000 ~= $0 ? $0 : nil },
       times: Self.times(message))
   }
@@ -119,9 +120,15 @@ extension DHCPLease {
     return Array(usable.prefix(64))
   }
 
-  private static func hosts(_ addresses: [IPv4Address], except own: IPv4Address) -> [IPv4Address] {
+  /// A provider's servers are not at home.
+  private static func hosts(
+    _ addresses: [IPv4Address], except own: IPv4Address, _ homePrefixes: [IPPrefix]
+  ) -> [IPv4Address] {
     var seen: Set<IPv4Address> = [own]
-    return Array(addresses.filter { $0.isHost && seen.insert($0).inserted }.prefix(8))
+    let usable = addresses.filter { address in
+      address.isHost && !homePrefixes.contains { $0.contains(.v4(address)) } && seen.insert(address).inserted
+    }
+    return Array(usable.prefix(8))
   }
 
   private static func domain(_ message: borrowing DHCPv4View) -> String? {

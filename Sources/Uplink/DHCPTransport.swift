@@ -9,6 +9,8 @@ final class DHCPTransport {
   private let link: Link
   private let hardware: MACAddress
   private var packets: PacketSocket?
+  /// Stays until the answer has come, so that the kernel does not call the port unreachable.
+  private var routed: UDPSocket?
 
   /// - Parameter receive: called with the UDP payload of each datagram to the client port.
   init(link: Link, hardware: MACAddress, loop: EventLoop, receive: @escaping (RawSpan) -> Void) throws(SystemError) {
@@ -25,7 +27,10 @@ final class DHCPTransport {
     }
   }
 
-  func close() { packets?.close() }
+  func close() {
+    packets?.close()
+    routed = nil
+  }
 
   func broadcast(_ message: [UInt8]) throws(SystemError) {
     let frame = UDPv4Frame(
@@ -35,10 +40,9 @@ final class DHCPTransport {
   }
 
   /// Sends by the kernel's routing, from an address that the interface has. The answer comes in like all others.
-  static func unicast(
-    _ message: [UInt8], from own: IPv4Address, to server: IPv4Address, device: String
-  ) throws(SystemError) {
-    let socket = try UDPSocket(.v4, device: device, local: (.v4(own), DHCPv4.clientPort))
+  func unicast(_ message: [UInt8], from own: IPv4Address, to server: IPv4Address) throws(SystemError) {
+    let socket = try UDPSocket(.v4, device: link.id.name, local: (.v4(own), DHCPv4.clientPort))
+    routed = socket
     try socket.send(message, to: .v4(server), port: DHCPv4.serverPort)
   }
 }

@@ -15,6 +15,12 @@ final class HealthMonitor {
     var nameServers: [IPAddress]
   }
 
+  /// Who is asked as what: one box is often both gateway and name server, and may fail as one of them.
+  private enum Role: Hashable {
+    case gateway(IPAddress)
+    case nameServer(IPAddress)
+  }
+
   private struct Subject {
     var track = ProbeTrack()
     /// The last answer said that the server cannot do its work.
@@ -33,7 +39,7 @@ final class HealthMonitor {
   private let loop: EventLoop
   private let onChange: () -> Void
   private var targets: Targets?
-  private var subjects: [IPAddress: Subject] = [:]
+  private var subjects: [Role: Subject] = [:]
   private var gatewayQuestions: [IPAddress: NeighbourQuestion] = [:]
   private var serverQuestions: [IPAddress: ServerQuestion] = [:]
   private var gatewayTimer: EventLoop.Timer?
@@ -47,8 +53,12 @@ final class HealthMonitor {
 
   deinit { stop() }
 
-  var gateways: [UplinkObservation.Responder] { responders(targets?.gateways ?? []) }
-  var nameServers: [UplinkObservation.Responder] { responders(targets?.nameServers ?? []) }
+  var gateways: [UplinkObservation.Responder] {
+    (targets?.gateways ?? []).map { UplinkObservation.Responder($0, answer(of: .gateway($0))) }
+  }
+  var nameServers: [UplinkObservation.Responder] {
+    (targets?.nameServers ?? []).map { UplinkObservation.Responder($0, answer(of: .nameServer($0))) }
+  }
 
   /// Watches these from now on; nil: nobody. What is known of a host that stays is kept.
   func watch(_ wanted: Targets?) {
@@ -57,7 +67,8 @@ final class HealthMonitor {
     // A new link is a new world.
     if wanted?.link.id != targets?.link.id { subjects = [:] }
     targets = wanted
-    let asked = Set((wanted?.gateways ?? []) + (wanted?.nameServers ?? []))
+    let asked = Set(
+      (wanted?.gateways ?? []).map(Role.gateway) + (wanted?.nameServers ?? []).map(Role.nameServer))
     subjects = subjects.filter { asked.contains($0.key) }
     probeNow()
   }
@@ -76,21 +87,19 @@ final class HealthMonitor {
     serverQuestions = [:]
   }
 
-  private func responders(_ addresses: [IPAddress]) -> [UplinkObservation.Responder] {
-    addresses.map { UplinkObservation.Responder($0, subjects[$0]?.answer ?? .pending) }
-  }
+  private func answer(of role: Role) -> UplinkObservation.Responder.Answer { subjects[role]?.answer ?? .pending }
 
-  private func record(_ address: IPAddress, success: Bool, isFailing: Bool = false) {
-    var subject = subjects[address] ?? Subject()
+  private func record(_ role: Role, success: Bool, isFailing: Bool = false) {
+    var subject = subjects[role] ?? Subject()
     let before = subject.answer
     subject.track.record(success: success, now: Clock.now)
     subject.isFailing = isFailing
-    subjects[address] = subject
+    subjects[role] = subject
     if subject.answer != before { onChange() }
   }
 
-  private func isUncertain(_ addresses: [IPAddress]) -> Bool {
-    addresses.contains { subjects[$0]?.track.isUncertain ?? true }
+  private func isUncertain(_ roles: [Role]) -> Bool {
+    roles.contains { subjects[$0]?.track.isUncertain ?? true }
   }
 }
 
@@ -100,7 +109,7 @@ extension HealthMonitor {
     gatewayTimer?.cancel()
     guard let targets, !targets.gateways.isEmpty else { return }
     for gateway in targets.gateways where gatewayQuestions[gateway] == nil { ask(gateway, targets) }
-    let delay = isUncertain(targets.gateways) ? timing.quick : timing.gatewayGood
+    let delay = isUncertain(targets.gateways.map(Role.gateway)) ? timing.quick : timing.gatewayGood
     gatewayTimer = loop.schedule(afterMilliseconds: delay) { [weak self] in self?.askGateways() }
   }
 
@@ -111,17 +120,17 @@ extension HealthMonitor {
         gateway, from: source, link: targets.link, timeout: timing.gatewayTimeout, loop: loop
       ) { [weak self] isThere in self?.gatewayAnswered(gateway, isThere) }
     } catch {
-      record(gateway, success: false)
+      record(.gateway(gateway), success: false)
     }
   }
 
   private func gatewayAnswered(_ gateway: IPAddress, _ isThere: Bool) {
     gatewayQuestions[gateway] = nil
     let wasSilent = isGatewaySilent
-    record(gateway, success: isThere)
+    record(.gateway(gateway), success: isThere)
     guard let targets else { return }
     // A first doubt shortens the wait that was set while all was well.
-    if !isThere, subjects[gateway]?.track.verdict == .good {
+    if !isThere, subjects[.gateway(gateway)]?.track.verdict == .good {
       gatewayTimer?.cancel()
       gatewayTimer = loop.schedule(afterMilliseconds: timing.quick) { [weak self] in self?.askGateways() }
     }
@@ -142,7 +151,7 @@ extension HealthMonitor {
 
   private func scheduleServers(_ targets: Targets) {
     serverTimer?.cancel()
-    let delay = isUncertain(targets.nameServers) ? timing.quick : timing.nameServerGood
+    let delay = isUncertain(targets.nameServers.map(Role.nameServer)) ? timing.quick : timing.nameServerGood
     serverTimer = loop.schedule(afterMilliseconds: delay) { [weak self] in self?.askServers() }
   }
 
@@ -158,8 +167,8 @@ extension HealthMonitor {
 
   private func serverAnswered(_ server: IPAddress, _ code: NameServerQuery.ResponseCode?) {
     serverQuestions[server] = nil
-    record(server, success: code != nil, isFailing: code == .serverFailure)
-    if let targets, subjects[server]?.track.verdict == .good { scheduleServers(targets) }
+    record(.nameServer(server), success: code != nil, isFailing: code == .serverFailure)
+    if let targets, subjects[.nameServer(server)]?.track.verdict == .good { scheduleServers(targets) }
   }
 }
 

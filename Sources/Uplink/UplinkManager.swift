@@ -221,6 +221,7 @@ extension UplinkManager {
   private func publish() {
     var wanted: [String: UplinkFact] = [:]
     for session in sessions {
+      session.followClock()
       let name = session.settings.name
       wanted[name] = session.fact(previous: uplinkFacts.values[name])
     }

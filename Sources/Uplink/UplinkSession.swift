@@ -106,6 +106,16 @@ final class UplinkSession {
 
   func probeNow() { health.probeNow() }
 
+  /// Follows a jump of the wall clock, e.g. the first NTP answer on a machine without a battery.
+  func followClock() {
+    guard let held = client?.held, var corrected = record else { return }
+    let obtained = Clock.wall - Clock.now.milliseconds(since: held.since) / 1_000
+    guard abs(obtained - corrected.obtained) > 5 else { return }
+    corrected.obtained = obtained
+    record = corrected
+    surroundings.remember(settings.name, corrected)
+  }
+
   /// Asks again at once where `address` is a gateway of this uplink.
   func suspect(_ address: IPAddress) {
     if health.gateways.contains(where: { $0.address == address && $0.answer == .answers }) { health.probeNow() }
@@ -155,7 +165,7 @@ extension UplinkSession {
   private func carryOut(_ actions: [DHCPClient.Action]) {
     guard let link, let client else { return }
     do throws(SystemError) {
-      try openTransport(client, link)
+      if client.isListening { transport = try path(client, link) }
       for action in actions { try carryOut(action, client, link) }
       sendingFailure = nil
     } catch {
@@ -173,9 +183,10 @@ extension UplinkSession {
     surroundings.changed()
   }
 
-  private func openTransport(_ client: DHCPClient, _ link: Link) throws(SystemError) {
-    guard client.isListening, transport == nil else { return }
-    transport = try DHCPTransport(
+  /// DHCPDECLINE and DHCPRELEASE go out, too, though no answer is awaited: by a transport that ends at once.
+  private func path(_ client: DHCPClient, _ link: Link) throws(SystemError) -> DHCPTransport {
+    if let transport { return transport }
+    return try DHCPTransport(
       link: link, hardware: client.identity.hardware, loop: surroundings.loop
     ) { [weak self] payload in self?.received(payload) }
   }
@@ -183,17 +194,9 @@ extension UplinkSession {
   private func carryOut(_ action: DHCPClient.Action, _ client: DHCPClient, _ link: Link) throws(SystemError) {
     switch action {
     case .broadcast(let message):
-      if transport == nil {
-        // A DHCPDECLINE goes out though no answer is awaited.
-        let once = try DHCPTransport(
-          link: link, hardware: client.identity.hardware, loop: surroundings.loop, receive: { _ in })
-        try once.broadcast(message)
-        once.close()
-      } else {
-        try transport?.broadcast(message)
-      }
+      try path(client, link).broadcast(message)
     case .unicast(let message, let own, let server):
-      try DHCPTransport.unicast(message, from: own, to: server, device: settings.device)
+      try path(client, link).unicast(message, from: own, to: server)
     case .probe(let address):
       if conflictWatch == nil {
         conflictWatch = try ConflictWatch(
@@ -327,7 +330,7 @@ extension UplinkSession {
     guard case .dhcp = settings.method else { return .fixed }
     guard let client else { return .searching(refusal: nil) }
     if client.state == .released { return .released }
-    guard let held = client.held else { return .searching(refusal: client.refusal) }
+    guard let held = client.held else { return client.isFresh ? .asking : .searching(refusal: client.refusal) }
     return client.isExpired(now: Clock.now)
       ? .expiredAndKept(held.lease.address) : .leased(held.lease.address, server: .v4(held.lease.server))
   }

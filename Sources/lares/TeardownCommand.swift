@@ -14,7 +14,7 @@ struct Teardown: ParsableCommand {
   @Flag(help: "Yes, on this very machine, not in a network namespace of its own.") var thisMachine = false
 
   func run() throws {
-    if NetworkNamespace.isInitial, !thisMachine {
+    if CurrentNetwork.isInitial, !thisMachine {
       throw ControlError.failed("this would change the machine you are on; add --this-machine if that is what you want")
     }
     let path = options.folders.run + "/lock"

@@ -72,6 +72,7 @@ struct DHCPScript {
     var type: DHCPv4MessageType
     var address: IPv4Address
     var destination: DHCPReply.Destination
+    var transaction: UInt32
     var leaseSeconds: UInt32?
     var message: [UInt8]
 
@@ -80,6 +81,7 @@ struct DHCPScript {
       type = reply.type
       address = view.header.yourAddress
       destination = reply.destination
+      transaction = view.header.transaction
       leaseSeconds = view.uint32(.leaseTime)
       message = reply.message
     }

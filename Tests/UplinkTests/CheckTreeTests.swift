@@ -80,6 +80,16 @@ import Wire
     #expect(CheckTree.evaluate(pending, now: 1).map(\.result) == [.good, .good, .good, .skipped, .skipped])
   }
 
+  @Test("while the first answer may still come, nothing is bad")
+  func asking() {
+    let asking = Self.with {
+      $0.addressing = .asking
+      $0.gateways = []
+      $0.nameServers = []
+    }
+    #expect(CheckTree.evaluate(asking, now: 1).map(\.result) == [.good, .skipped, .skipped, .skipped, .skipped])
+  }
+
   @Test("since is the time of the last change of the result")
   func since() {
     let before = Dictionary(

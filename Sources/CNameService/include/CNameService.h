@@ -86,6 +86,16 @@ int lares_pin_thread(int core);
 int lares_thread_start(void (*body)(void *), void *argument, unsigned long *thread);
 int lares_thread_join(unsigned long thread);
 
+/// A non-blocking eventfd(2) that another thread may signal. The descriptor, or -1 with errno.
+int lares_event_create(void);
+void lares_event_signal(int fd);
+void lares_event_clear(int fd);
+void lares_event_close(int fd);
+
+/// send(2) and recv(2) on a stream without blocking and without SIGPIPE. The count, or -1 with errno.
+long lares_stream_send(int fd, const void *bytes, uint64_t count);
+long lares_receive(int fd, void *into, uint64_t room);
+
 /// Processor time of the calling thread in nanoseconds.
 int64_t lares_thread_time(void);
 

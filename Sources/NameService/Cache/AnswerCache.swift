@@ -69,8 +69,7 @@ struct AnswerCache: ~Copyable {
   /// Takes an answer in, in place of an older one to the same question. False where it is too long to keep.
   @discardableResult
   mutating func insert(_ answer: StoredAnswer, for key: borrowing QuestionKey) -> Bool {
-    let size = CacheEntry.size(
-      wordCount: key.wordCount, ttlCount: answer.records.ttlOffsets.count, bodyLength: answer.records.body.count)
+    let size = CacheEntry.size(of: answer.records, wordCount: key.wordCount)
     remove(key)
     guard size <= Self.maximumEntrySize else { return false }
     makeRoom(for: size)
@@ -90,6 +89,13 @@ struct AnswerCache: ~Copyable {
   mutating func removeAll() {
     index.update(repeating: 0, count: (bucketMask + 1) * Self.ways)
     (head, tail, used, count) = (0, 0, 0, 0)
+  }
+
+  /// Forgets the entries whose name, in lower case on the wire, fulfils a condition.
+  mutating func removeAll(where shouldRemove: (UnsafeRawBufferPointer) -> Bool) {
+    var unwanted: [CacheEntry] = []
+    forEach { if shouldRemove($0.name) { unwanted.append($0) } }
+    for entry in unwanted { unlink(entry) }
   }
 
   /// Every entry, oldest first.

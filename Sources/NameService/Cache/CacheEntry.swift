@@ -23,6 +23,7 @@ struct CacheEntry {
     static let extendedError = 42
     static let isUsed = 44
     static let origin = 45
+    static let textLength = 46
     static let end = 48
   }
 
@@ -36,8 +37,9 @@ struct CacheEntry {
   }
 
   /// Octets that an entry takes, a multiple of 16.
-  static func size(wordCount: Int, ttlCount: Int, bodyLength: Int) -> Int {
-    (Field.end + wordCount << 3 + ttlCount << 1 + bodyLength + 15) & ~15
+  static func size(of records: AnswerRecords, wordCount: Int) -> Int {
+    let variable = records.ttlOffsets.count << 1 + records.body.count + records.extendedText.count
+    return (Field.end + wordCount << 3 + variable + 15) & ~15
   }
 
   @inline(__always) var hash: UInt64 { base.load(fromByteOffset: Field.hash, as: UInt64.self) }
@@ -85,6 +87,11 @@ struct CacheEntry {
   var name: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base + Field.end, count: nameLength) }
   @inline(__always) private var ttlOffsets: UnsafeMutableRawPointer { base + Field.end + wordCount << 3 }
   @inline(__always) private var bodyStart: UnsafeMutableRawPointer { ttlOffsets + ttlCount << 1 }
+  @inline(__always) private var textLength: Int { Int(base.load(fromByteOffset: Field.textLength, as: UInt8.self)) }
+  /// EXTRA-TEXT of the extended error.
+  private var text: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: bodyStart + bodyLength, count: textLength)
+  }
   /// The records.
   var body: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: bodyStart, count: bodyLength) }
 
@@ -116,12 +123,19 @@ struct CacheEntry {
       of: answer.records.extendedError?.rawValue ?? .max, toByteOffset: Field.extendedError, as: UInt16.self)
     base.storeBytes(of: 0, toByteOffset: Field.isUsed, as: UInt8.self)
     base.storeBytes(of: answer.origin.rawValue, toByteOffset: Field.origin, as: UInt8.self)
+    base.storeBytes(
+      of: UInt8(truncatingIfNeeded: answer.records.extendedText.count), toByteOffset: Field.textLength, as: UInt8.self)
     (base + Field.end).copyMemory(from: key.words, byteCount: key.wordCount << 3)
     answer.records.ttlOffsets.withUnsafeBytes { offsets in
       if let start = offsets.baseAddress { ttlOffsets.copyMemory(from: start, byteCount: offsets.count) }
     }
     answer.records.body.withUnsafeBytes { records in
       if let start = records.baseAddress { bodyStart.copyMemory(from: start, byteCount: records.count) }
+    }
+    answer.records.extendedText.withUnsafeBytes { text in
+      if let start = text.baseAddress {
+        (bodyStart + bodyLength).copyMemory(from: start, byteCount: min(text.count, textLength))
+      }
     }
   }
 
@@ -132,7 +146,7 @@ struct CacheEntry {
         flags: flags, answerCount: counts.answer, authorityCount: counts.authority,
         additionalCount: counts.additional, body: Array(body),
         ttlOffsets: (0..<ttlCount).map { ttlOffsets.loadUnaligned(fromByteOffset: $0 << 1, as: UInt16.self) },
-        extendedError: extendedError),
+        extendedError: extendedError, extendedText: Array(text)),
       origin: origin, stored: stored, expires: expires, generation: generation)
   }
 
@@ -156,7 +170,7 @@ struct CacheEntry {
   ) -> Int {
     let error = terms.staleTTL == nil ? extendedError : staleError
     let questionEnd = query.questionEnd
-    let optionsLength = !query.hasEDNS ? 0 : error == nil ? 11 : 17
+    let optionsLength = !query.hasEDNS ? 0 : error == nil ? 11 : 17 + textLength
     let length = questionEnd + bodyLength + optionsLength
     let fits = length <= terms.limit
 
@@ -179,7 +193,10 @@ struct CacheEntry {
       age(out + end, terms: terms)
       end += bodyLength
     }
-    if query.hasEDNS { end += writeDNSOptions(at: out + end, wantsDNSSEC: query.wantsDNSSEC, error: error) }
+    if query.hasEDNS {
+      let text = end + optionsLength <= terms.limit ? text : UnsafeRawBufferPointer(start: nil, count: 0)
+      end += writeDNSOptions(at: out + end, wantsDNSSEC: query.wantsDNSSEC, error: error, text: text)
+    }
     return end
   }
 
@@ -210,10 +227,11 @@ struct CacheEntry {
 /// Octets that a UDP answer has at most, whatever its asker takes: no fragment on any ordinary path (RFC 9715).
 let udpAnswerLimit = 1232
 
-/// Writes an OPT record (RFC 6891), with an extended error where there is one, and returns its length: 11 or 17.
+/// Writes an OPT record (RFC 6891), with an extended error where there is one, and returns its length: 11, or 17 and the text.
 @inline(__always)
 func writeDNSOptions(
-  at out: UnsafeMutableRawPointer, wantsDNSSEC: Bool, error: DNSExtendedError?, extendedCode: UInt8 = 0
+  at out: UnsafeMutableRawPointer, wantsDNSSEC: Bool, error: DNSExtendedError?,
+  text: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), extendedCode: UInt8 = 0
 ) -> Int {
   out.storeBytes(of: 0, as: UInt8.self)
   (out + 1).storeBytes(of: DNSType.opt.rawValue.bigEndian, as: UInt16.self)
@@ -224,9 +242,11 @@ func writeDNSOptions(
     (out + 9).storeBytes(of: 0, as: UInt16.self)
     return 11
   }
-  (out + 9).storeBytes(of: UInt16(6).bigEndian, as: UInt16.self)
+  let length = UInt16(truncatingIfNeeded: text.count)
+  (out + 9).storeBytes(of: (length + 6).bigEndian, as: UInt16.self)
   (out + 11).storeBytes(of: UInt16(15).bigEndian, as: UInt16.self)
-  (out + 13).storeBytes(of: UInt16(2).bigEndian, as: UInt16.self)
+  (out + 13).storeBytes(of: (length + 2).bigEndian, as: UInt16.self)
   (out + 15).storeBytes(of: error.rawValue.bigEndian, as: UInt16.self)
-  return 17
+  if let start = text.baseAddress { (out + 17).copyMemory(from: start, byteCount: text.count) }
+  return 17 + text.count
 }

@@ -1,7 +1,7 @@
 import Wire
 
 /// What distinguishes two answers beside the name: type, the sender's DNSSEC wishes, and its policy group.
-struct QuestionTraits: Equatable, Sendable {
+struct QuestionTraits: Hashable, Sendable {
   /// Type in the high half; then 8 bits of options, 8 bits of policy group.
   let packed: UInt32
 

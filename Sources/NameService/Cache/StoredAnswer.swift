@@ -12,6 +12,8 @@ struct AnswerRecords: Equatable, Sendable {
   /// Where in `body` the TTL of each record is.
   var ttlOffsets: [UInt16] = []
   var extendedError: DNSExtendedError?
+  /// EXTRA-TEXT of the error for people (RFC 8914 section 2), UTF-8, at most 200 octets; only with an error.
+  var extendedText: [UInt8] = []
 
   var code: DNSResponseCode { DNSResponseCode(rawValue: flags.code) }
 }

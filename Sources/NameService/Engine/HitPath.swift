@@ -14,7 +14,8 @@ struct HitPath: ~Copyable {
   private(set) var missCount = 0
   /// The generation of zone and policy in force.
   var generation: UInt32 = 1
-  var groups: GroupTable
+  /// Unowned: the worker keeps the rules that own it.
+  var groups: PolicyGroups.View
   var counters = Counters()
 
   /// Things counted per core; the worker publishes the sum now and then.
@@ -25,7 +26,7 @@ struct HitPath: ~Copyable {
   }
 
   /// Nil where there is no memory.
-  init?(capacity: Int, secret: HashSecret, groups: consuming GroupTable) {
+  init?(capacity: Int, secret: HashSecret, groups: PolicyGroups.View) {
     guard let cache = AnswerCache(capacity: capacity), let batch = lares_batch_create() else { return nil }
     self.cache = cache
     self.batch = batch
@@ -51,6 +52,13 @@ struct HitPath: ~Copyable {
   @inline(__always)
   private func length(of index: Int) -> Int { Int(lares_batch_received_length(batch, Int32(index))) }
 
+  /// The cache's entry for the question in the key, whatever its age.
+  func find() -> CacheEntry? { cache.find(key) }
+  /// Takes in an answer to the question in the key.
+  mutating func keep(_ answer: StoredAnswer) { cache.insert(answer, for: key) }
+  /// Forgets the answer to the question in the key.
+  mutating func forget() { cache.remove(key) }
+
   /// Answers what the cache can answer of `count` datagrams in the batch.
   ///
   /// - Parameter now: seconds of the cache's clock.
@@ -74,9 +82,9 @@ struct HitPath: ~Copyable {
     let received = UnsafeRawPointer(batch.pointee.received) + index &* Int(LARES_SLOT_SIZE)
     let bytes = UnsafeRawBufferPointer(start: received, count: length(of: index))
     guard let query = try? DNSQuery(reading: bytes.bytes), query.recordClass == dnsClassInternet,
-      query.ednsVersion == 0
+      query.ednsVersion == 0, let group = groups.group(of: lares_batch_endpoint(batch, Int32(index)))
     else { return 0 }
-    let traits = QuestionTraits(query, group: groups.group(of: lares_batch_endpoint(batch, Int32(index))))
+    let traits = QuestionTraits(query, group: group.rawValue)
     key.fill(name: received + dnsHeaderLength, length: query.nameLength, traits: traits)
     guard let entry = cache.find(key), entry.generation == generation, now < entry.expires else { return 0 }
     if !entry.isUsed { entry.isUsed = true }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Which network namespace a process is in.
-public enum NetworkNamespace {
+/// The network namespace that this process is in.
+public enum CurrentNetwork {
   /// Whether this process sees the network of the machine itself.
   ///
   /// Comparing with process 1 needs rights over it that even root may lack in a container. The kernel shows
