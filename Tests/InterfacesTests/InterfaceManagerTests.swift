@@ -11,8 +11,8 @@ import Wire
 /// On the real kernel. It has no 802.1Q; tags are proven on the simulated one.
 @Suite struct InterfaceManagerTests {
   /// A router with three ports and an uplink, each wired to a device of its own.
-  private func withRouter(_ body: (TestNamespace, InterfaceManager, RouteSession) throws -> Void) throws {
-    let namespace = try TestNamespace()
+  private func withRouter(_ body: (NetworkNamespace, InterfaceManager, RouteSession) throws -> Void) throws {
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
       // Duplicate address detection takes seconds, and is the kernel's own affair.
@@ -153,7 +153,7 @@ import Wire
   @Test(arguments: [true, false])
   func isolatedPortsExchangeNothing(isolated: Bool) throws {
     try withRouter { namespace, manager, _ in
-      let guests = [try TestNamespace(), try TestNamespace()]
+      let guests = [try NetworkNamespace(), try NetworkNamespace()]
       for (number, guest) in guests.enumerated() {
         try namespace.shell("ip link set x-lan\(number) netns \(guest.path)")
         try guest.shell("ip addr add 192.168.78.\(10 + number)/24 dev x-lan\(number) && ip link set x-lan\(number) up")

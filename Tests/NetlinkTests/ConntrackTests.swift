@@ -5,8 +5,8 @@ import Wire
 
 @Suite struct ConntrackTests {
   /// Three flows of one home device, one of another, one forwarded from outside, one over IPv6; made by conntrack(8).
-  private func withFlows(_ body: (Conntrack, TestNamespace) throws -> Void) throws {
-    let namespace = try TestNamespace()
+  private func withFlows(_ body: (Conntrack, NetworkNamespace) throws -> Void) throws {
+    let namespace = try NetworkNamespace()
     try namespace.shell(
       """
       add() { conntrack -I -t 300 "$@" >/dev/null 2>&1 || { echo "conntrack -I $*"; exit 1; }; }

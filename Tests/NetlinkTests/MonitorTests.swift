@@ -6,7 +6,7 @@ import Wire
 
 @Suite struct MonitorTests {
   @Test func tellsWhatHappens() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let monitor = try RouteMonitor()
       let session = try RouteSession()
@@ -43,7 +43,7 @@ import Wire
 
   /// Nobody reads while more happens than the socket holds: the monitor says so once, and goes on.
   @Test func saysWhenItMissedSomething() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let monitor = try RouteMonitor(.addresses)
       var size: Int32 = 1

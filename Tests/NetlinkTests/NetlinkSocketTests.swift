@@ -26,7 +26,7 @@ import Wire
   }
 
   @Test func aBatchAnswersForEachMessage() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
       let lo = try #require(try session.link(named: "lo")).id
@@ -40,7 +40,7 @@ import Wire
   }
 
   @Test func thousandsOfVerdictsFitWhereRoomWasMade() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
       let lo = try #require(try session.link(named: "lo")).id
@@ -53,7 +53,7 @@ import Wire
   }
 
   @Test func verdictsThatDidNotFitAreMissedAloud() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
       let lo = try #require(try session.link(named: "lo")).id
@@ -83,7 +83,7 @@ import Wire
   }
 
   @Test func aDatagramLongerThanTheRoomIsRefusedWhole() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let socket = try NetlinkSocket(.route)
       NetlinkRequest.links(withCounters: true).message.bytes(sequence: 7).withUnsafeBytes { bytes in

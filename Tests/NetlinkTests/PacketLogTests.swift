@@ -6,8 +6,8 @@ import Wire
 
 @Suite struct PacketLogTests {
   @Test func receivesWhatARuleLogs() throws {
-    let namespace = try TestNamespace()
-    let peer = try TestNamespace()
+    let namespace = try NetworkNamespace()
+    let peer = try NetworkNamespace()
     try namespace.shell(
       """
       ip link add lan0 type veth peer name pc0 && ip link set pc0 netns \(peer.path) && ip link set lan0 up \
@@ -43,7 +43,7 @@ import Wire
   }
 
   @Test func aGroupThatSomebodyElseHasIsRefused() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let first = try PacketLog(group: 8)
       let error = #expect(throws: NetlinkError.self) { _ = try PacketLog(group: 8) }

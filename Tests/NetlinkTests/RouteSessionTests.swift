@@ -7,7 +7,7 @@ import Wire
 /// Against the real kernel, each test in a namespace of its own.
 @Suite struct RouteSessionTests {
   @Test func listsWhatIpCreated() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.shell(
       """
       ip link add br-x type bridge forward_delay 300 && ip link add a0 type veth peer name b0 \
@@ -38,7 +38,7 @@ import Wire
   }
 
   @Test func makesAndChangesLinks() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
       try session.perform(.create("br-home", .bridge(BridgeOptions()), hardware: MACAddress("02:00:00:00:00:01")))
@@ -194,7 +194,7 @@ import Wire
   }
 
   private func withPair(_ body: (RouteSession, LinkID) throws -> Void) throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
       try session.perform(.create("lan0", .pair(peer: "pc0")))

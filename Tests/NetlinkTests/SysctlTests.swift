@@ -7,7 +7,7 @@ import Wire
 
 @Suite struct SysctlTests {
   @Test func readsAndWritesInTheThreadsNamespace() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     let forward = try #require(Sysctl.Key("net.ipv4.ip_forward"))
     try namespace.run {
       for value in ["1", "0", "1"] {
@@ -19,7 +19,7 @@ import Wire
   }
 
   @Test func anInterfacesNameMayHaveDots() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.shell("ip link add lan0.20 type veth peer name pc0")
     try namespace.run {
       let key = try #require(Sysctl.Key(.v4, interface: "lan0.20", "rp_filter"))
@@ -44,7 +44,7 @@ import Wire
   }
 
   @Test func aValueThatTheKernelRefusesIsNamed() throws {
-    let namespace = try TestNamespace()
+    let namespace = try NetworkNamespace()
     try namespace.run {
       let key = try #require(Sysctl.Key("net.ipv4.ip_forward"))
       let error = #expect(throws: SystemError.self) { try Sysctl.write(key, "perhaps") }

@@ -4,7 +4,7 @@ import Glibc
 /// A network namespace for one test. It has no name, so nothing is left behind: it ends with its last process and descriptor.
 ///
 /// What opens sockets or runs programs inside does so in ``run(_:)``. A socket stays in the namespace that it was opened in.
-public final class TestNamespace: Sendable {
+public final class NetworkNamespace: Sendable {
   /// Names the namespace for others: `ip link set … netns PATH`.
   public let path: String
   private let descriptor: Int32
