@@ -29,6 +29,10 @@ enum InterfaceTunables {
     ("net.ipv6.conf.all.accept_redirects", "0"),
     ("net.ipv6.conf.default.accept_redirects", "0"),
     ("net.ipv6.conf.all.accept_source_route", "0"),
+    // What a bridge passes between its ports is not the packet filter's: devices of one network reach each other.
+    ("net.bridge.bridge-nf-call-iptables", "0"),
+    ("net.bridge.bridge-nf-call-ip6tables", "0"),
+    ("net.bridge.bridge-nf-call-arptables", "0"),
   ].compactMap { text, value in Sysctl.Key(text).map { Setting(key: $0, value: value) } }
 
   /// For one interface, by what it is for.

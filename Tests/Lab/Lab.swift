@@ -109,7 +109,7 @@ public final class Lab {
 
   /// The command that runs `command` on a host, for programs that want the terminal.
   public func onHost(_ host: Host, _ command: [String]) -> [String] {
-    let enter = ["nsenter", "--target", pid(host), "--mount", "--net", "--", "setpriv", "--pdeathsig", "KILL", "--"]
+    let enter = ["nsenter", "--target", pid(host), "--mount", "--net", "--uts", "--", "setpriv", "--pdeathsig", "KILL", "--"]
     return inLabCommand(enter + command)
   }
 
@@ -141,7 +141,7 @@ public final class Lab {
       """
       trap '' HUP INT TERM
       setpriv --pdeathsig KILL unshare \(user)--net --mount --pid --fork --kill-child --mount-proc \
-        sh -c 'echo ready; exec sleep infinity' >\(folder)/lab.log 2>&1 &
+        sh -c 'echo ready; sleep infinity & wait' >\(folder)/lab.log 2>&1 &
       read end
       kill -KILL $! && wait
       rm -rf \(folder) || { sleep 1; rm -rf \(folder); }

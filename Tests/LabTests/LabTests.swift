@@ -4,6 +4,7 @@ import HostSystem
 import Household
 import Lab
 import Testing
+import Wire
 
 /// The router end to end: the executable of this build in network namespaces, with real clients. One test after another,
 /// for each starts a whole house.

@@ -53,6 +53,7 @@ extension LabTests {
       child.send(SIGKILL)
       _ = try child.wait()
       for _ in 0..<1_000 where folders.contains(where: { access("/tmp/" + $0, F_OK) == 0 }) { usleep(10_000) }
+      for _ in 0..<500 where below.contains(where: { kill($0, 0) == 0 }) { usleep(10_000) }
       #expect(!below.contains { kill($0, 0) == 0 })
       #expect(!folders.contains { access("/tmp/" + $0, F_OK) == 0 })
     }
