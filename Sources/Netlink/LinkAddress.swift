@@ -121,16 +121,20 @@ extension LinkAddress {
 extension NetlinkRequest {
   /// Adds an address; fails with EEXIST where the interface has it already.
   public static func add(
-    _ address: InterfaceAddress, to link: LinkID, flags: AddressFlags = [], lifetime: AddressLifetime = .forever
+    _ address: InterfaceAddress, to link: LinkID, flags: AddressFlags = [], origin: Origin = .lares,
+    lifetime: AddressLifetime = .forever
   ) -> NetlinkRequest {
-    put(address, link, NLM_F_CREATE | NLM_F_EXCL, flags, lifetime, "adding address \(address) to \(link)")
+    let value = LinkAddress(link: link.index, address: address, flags: flags, origin: origin, lifetime: lifetime)
+    return put(value, link, NLM_F_CREATE | NLM_F_EXCL, "adding address \(address) to \(link)")
   }
 
   /// Adds an address, or sets flags and lifetime of the one that is there.
   public static func replace(
-    _ address: InterfaceAddress, on link: LinkID, flags: AddressFlags = [], lifetime: AddressLifetime = .forever
+    _ address: InterfaceAddress, on link: LinkID, flags: AddressFlags = [], origin: Origin = .lares,
+    lifetime: AddressLifetime = .forever
   ) -> NetlinkRequest {
-    put(address, link, NLM_F_CREATE | NLM_F_REPLACE, flags, lifetime, "setting address \(address) on \(link)")
+    let value = LinkAddress(link: link.index, address: address, flags: flags, origin: origin, lifetime: lifetime)
+    return put(value, link, NLM_F_CREATE | NLM_F_REPLACE, "setting address \(address) on \(link)")
   }
 
   /// Removes an address; fails with EADDRNOTAVAIL where the interface does not have it.
@@ -142,23 +146,25 @@ extension NetlinkRequest {
   }
 
   private static func put(
-    _ address: InterfaceAddress, _ link: LinkID, _ mode: Int32, _ flags: AddressFlags, _ lifetime: AddressLifetime,
-    _ attempt: String
+    _ value: LinkAddress, _ link: LinkID, _ mode: Int32, _ attempt: String
   ) -> NetlinkRequest {
     NetlinkRequest(type: RTM_NEWADDR, flags: mode, attempt: attempt) { message in
+      let address = value.address
       message.addressHeader(address, link)
       message.put(Int(IFA_LOCAL), address.address)
       message.put(Int(IFA_ADDRESS), address.address)
       if case .v4(let last) = address.prefix.lastAddress, address.length < 31 {
         message.put(Int(IFA_BROADCAST), .v4(last))
       }
-      message.put(Int(IFA_FLAGS), flags.rawValue)
-      message.put(Int(IFA_PROTO), Origin.lares.rawValue)
-      guard lifetime != .forever else { return }
+      message.put(Int(IFA_FLAGS), value.flags.rawValue)
+      message.put(Int(IFA_PROTO), value.origin.rawValue)
+      guard value.lifetime != .forever else { return }
       // struct ifa_cacheinfo: preferred, valid, and two times that only the kernel fills in.
       message.put(
         Int(IFA_CACHEINFO),
-        [lifetime.preferred, lifetime.valid, 0, 0].flatMap { number in withUnsafeBytes(of: number) { Array($0) } })
+        [value.lifetime.preferred, value.lifetime.valid, 0, 0].flatMap { number in
+          withUnsafeBytes(of: number) { Array($0) }
+        })
     }
   }
 

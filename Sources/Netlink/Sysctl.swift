@@ -33,6 +33,14 @@ public enum Sysctl {
       components.map { String($0.map { $0 == "." ? "/" : $0 }) }.joined(separator: ".")
     }
 
+    /// The interface whose tunable it is: the fourth component below `net.ipv4.conf` and `net.ipv6.conf`, but for `all` and `default`.
+    public var interface: String? {
+      guard components.count == 5, components[0] == "net", ["ipv4", "ipv6"].contains(components[1]),
+        components[2] == "conf", !["all", "default"].contains(components[3])
+      else { return nil }
+      return components[3]
+    }
+
     var path: String { "/proc/sys/" + components.joined(separator: "/") }
 
     private static func isAllowed(_ component: String) -> Bool {

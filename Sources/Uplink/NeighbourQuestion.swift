@@ -21,7 +21,7 @@ final class NeighbourQuestion {
       throw SystemError("asking for \(target) on \(link.id.name), which is no Ethernet interface", code: 22)
     }
     let filter: PacketSocket.Filter =
-      target.family == .v4 ? .arp : .icmpv6(type: ICMPv6Header.Kind.neighbourAdvertisement.rawValue)
+      target.family == .v4 ? .arp : .icmpv6(type: ICMPv6Kind.neighbourAdvertisement.rawValue)
     packets = try PacketSocket(
       interface: link.id.index, named: link.id.name, filter: filter, loop: loop
     ) { [unowned self] frame, _ in

@@ -80,7 +80,8 @@ public struct DHCPv4Builder: Sendable {
     var room: [Int]
     var current = 0
 
-    /// Puts one part into the current area, or the next that has room; parts never move back, so that their order stays.
+    /// Puts one part into the current area, or the next that has room. Within an option `current` never moves back, so
+    /// that its parts stay in order.
     mutating func place(_ part: ArraySlice<UInt8>) -> Bool {
       while current < room.count {
         if part.count <= room[current] {
@@ -102,6 +103,7 @@ public struct DHCPv4Builder: Sendable {
     let bytes = options.bytes
     var index = 0
     while index < bytes.count {
+      areas.current = 0
       let before = areas
       let code = bytes[index]
       var fits = true
