@@ -1,6 +1,7 @@
 import Glibc
 public import Household
 import Netlink
+import Wire
 
 /// Keeps the kernel's packet filter as the household wants it, in one network namespace: that of the thread that makes it, and keeps it.
 ///
@@ -46,7 +47,7 @@ public final class FirewallManager {
     let old = applied?.ruleset
     var report = try apply(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
     self.model = model
-    if report.changed { report.flowsEnded = try endFlows(model, old: old) }
+    if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
     return report
   }
 
@@ -61,7 +62,7 @@ public final class FirewallManager {
     ruleset.replace(FirewallPolicy(model: model, dynamic: dynamic).dynamicSets)
     do throws(FirewallError) {
       var report = try changeElements(to: ruleset)
-      if report.changed { report.flowsEnded = try endFlows(model, old: old) }
+      if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
       return report
     } catch .refused {
       applied = nil
@@ -211,7 +212,19 @@ extension FirewallManager {
     return Report(changed: traffic.transactions > 0, traffic: traffic, flowsEnded: 0)
   }
 
-  private func endFlows(_ model: HouseholdModel, old: Ruleset?) throws(FirewallError) -> Int { 0 }
+  /// Ends what the rules in force no longer allow.
+  private func endFlows(
+    _ model: HouseholdModel, _ dynamic: FirewallDynamics, old: Ruleset?
+  ) throws(FirewallError) -> Int {
+    guard let new = applied?.ruleset else { return 0 }
+    if let old, new.onlyAdds(to: old) { return 0 }
+    return try reading { () throws(NetlinkError) in
+      let local = Set(try RouteSession().addresses().map(\.address.address))
+      let termination = FlowTermination(old: old, new: new, model: model, dynamic: dynamic, local: local)
+      let conntrack = try Conntrack()
+      return try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+    }
+  }
 }
 
 extension Ruleset {

@@ -39,11 +39,11 @@ public enum Field: Sendable, Hashable {
   var width: Int {
     switch self {
     case .inputInterface, .outputInterface: 16
-    case .family, .transport, .hopLimit, .tcpFlags, .icmpType, .icmpCode, .reversePath: 1
+    case .family, .transport, .hopLimit, .tcpFlags, .icmpType, .icmpCode: 1
     case .hardwareSource: 6
     case .source(let family), .destination(let family): family.bits / 8
     case .sourcePort, .destinationPort, .originalDestinationPort: 2
-    case .connectionState, .connectionStatus, .destinationKind: 4
+    case .connectionState, .connectionStatus, .destinationKind, .reversePath: 4
     }
   }
 }
@@ -125,7 +125,7 @@ extension Match {
 
   /// RTN_LOCAL: to one of the router's own addresses.
   static var toRouter: Match { Match(.destinationKind, .equal(native(UInt32(2)))) }
-  static var hasNoReversePath: Match { Match(.reversePath, .equal([0])) }
+  static var hasNoReversePath: Match { Match(.reversePath, .equal(native(UInt32(0)))) }
   /// A SYN, with or without ACK.
   static var isSynchronising: Match { Match(.tcpFlags, .masked([0x06], equal: [0x02])) }
 

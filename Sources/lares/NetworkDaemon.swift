@@ -21,6 +21,7 @@ final class NetworkDaemon {
   private let linkFacts: FactWriter<LinkFact>
   private let neighbourFacts: FactWriter<NeighbourFact>
   private let ruleFacts: FactWriter<RuleFact>
+  private let dropped: DroppedPackets
   private var model: HouseholdModel?
   private var neighbours = NeighbourBook()
   private var interfaceProblems: [String] = []
@@ -32,7 +33,7 @@ final class NetworkDaemon {
   private static let countersMilliseconds: Int64 = 2_000
   private static let verifyMilliseconds: Int64 = 30_000
 
-  var problems: [String] { firewallProblems + interfaceProblems + uplinks.problems }
+  var problems: [String] { firewallProblems + interfaceProblems + uplinks.problems + dropped.problems }
 
   /// Closes the packet filter before anything else, unless rules of an earlier run are in place.
   init(_ runtime: DaemonRuntime) throws {
@@ -50,6 +51,7 @@ final class NetworkDaemon {
     ruleFacts = try FactWriter(FactKinds.rules, in: folders, loop: loop)
     leases = FactReader(FactKinds.leases, in: folders, loop: loop)
     pauses = FactReader(FactKinds.pauses, in: folders, loop: loop)
+    dropped = try DroppedPackets(folders: folders, loop: loop, log: log)
     leases.onChange = { [unowned self] _ in updateDynamics() }
     pauses.onChange = { [unowned self] _ in updateDynamics() }
     uplinks.onChange = { [unowned self] in scheduleRefresh() }
@@ -62,9 +64,11 @@ final class NetworkDaemon {
   ///
   /// - Throws: where the filter refuses; then nothing else is touched.
   func apply(_ model: HouseholdModel, commit: Int) throws {
-    try firewall.apply(model: model, dynamic: dynamics(for: model))
+    let dynamics = dynamics(for: model)
+    try firewall.apply(model: model, dynamic: dynamics)
     firewallProblems = []
     self.model = model
+    dropped.recognise(model: model, dynamic: dynamics)
     interfaceProblems = interfaces.apply(model)
     uplinks.apply(
       settings: model.uplinks, homePrefixes: model.networks.flatMap(\.prefixes),
@@ -95,7 +99,9 @@ final class NetworkDaemon {
   private func updateDynamics() {
     guard let model else { return }
     do {
-      try firewall.update(dynamic: dynamics(for: model))
+      let dynamics = dynamics(for: model)
+      try firewall.update(dynamic: dynamics)
+      dropped.recognise(model: model, dynamic: dynamics)
       firewallProblems = []
     } catch {
       firewallProblems = ["the packet filter could not follow: \(error)"]

@@ -42,7 +42,7 @@ extension Lab {
         "--dhcp-range=203.0.113.10,203.0.113.20,255.255.255.0,\(leaseSeconds)", "--dhcp-option=3,\(address)",
         "--dhcp-option=6,\(address)", "--address=/\(Self.webName)/\(Self.webAddress)",
         "--address=/\(Self.webName)/\(Self.webAddress6)", "--address=/rebind.example/192.168.77.1",
-        "--server=/#/203.0.113.254", "--local=/example/",
+        "--local=/example/",
       ], log: "provider.log")
   }
 
