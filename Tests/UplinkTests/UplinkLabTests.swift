@@ -181,6 +181,42 @@ import Wire
     #expect(try lab.wait(diagnosis: "lease"))
   }
 
+  @Test("W15: with another hardware address the client is another one to the server, and the old lease goes")
+  func followsHardwareAddress() throws {
+    let lab = try UplinkLab()
+    try lab.startDNSMasq()
+    try lab.start()
+    try lab.apply(wan)
+    #expect(try lab.wait(state: "bound"))
+    let first = try lab.addresses
+    try lab.router.shell("ip link set wan0 address 02:00:00:00:00:42")
+    #expect(try lab.wait { _ in lab.log("dnsmasq").contains("02:00:00:00:00:42") })
+    #expect(try lab.wait(state: "bound"))
+    #expect(try lab.addresses.count == 1 && lab.addresses != first)
+    #expect(try lab.addresses == lab.fact?.addresses.map(\.description))
+  }
+
+  @Test("two uplinks: the first in the file is preferred, and removing it leaves the other")
+  func twoUplinks() throws {
+    let lab = try UplinkLab()
+    try lab.router.shell("ip link add wan1 type veth peer name isp1 && ip link set wan1 up && ip link set isp1 up")
+    try lab.startDNSMasq()
+    try lab.start()
+    var spare = UplinkSettings(name: "spare", interface: "wan1")
+    spare.method = .fixed(addresses: [InterfaceAddress("198.51.100.2/24")!], gateways: [IPAddress("198.51.100.1")!])
+    try lab.apply(wan, spare)
+    #expect(try lab.wait(state: "bound"))
+    #expect(
+      try lab.router.shell("ip route show default").split(separator: "\n").map { $0.prefix(27) } == [
+        "default via 203.0.113.1 dev", "default via 198.51.100.1 de",
+      ])
+    #expect(Set(lab.manager?.uplinks.map(\.name) ?? []) == ["wan", "spare"])
+    try lab.apply(spare)
+    #expect(try lab.addresses == [])
+    #expect(try lab.router.shell("ip route show default").contains("198.51.100.1 dev wan1 proto 76 metric 100"))
+    #expect(lab.manager?.checks.allSatisfy { $0.path.hasPrefix("uplink.spare.") } == true)
+  }
+
   @Test("RFC 3442 and a /32: the gateway is outside the network, and the kernel takes all routes as planned")
   func pointToMultipoint() throws {
     let lab = try UplinkLab()
