@@ -30,6 +30,14 @@ import Wire
     try lab.apply(wan)
     #expect(lab.manager?.netlinkWrites == writes, "applied twice, nothing is written")
 
+    var renamed = wan
+    renamed.name = "internet"
+    try lab.apply(renamed)
+    #expect(lab.fact?.name == "internet" && lab.fact?.addresses == fact.addresses, "a new name, the same lease")
+    #expect(try lab.wait(state: "bound"))
+    try lab.apply(wan)
+    #expect(try lab.wait(state: "bound"))
+
     lab.kill()
     #expect(try lab.addresses == fact.addresses.map(\.description), "the death of the process changes nothing")
     #expect(
