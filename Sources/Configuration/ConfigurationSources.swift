@@ -40,10 +40,15 @@ struct ConfigurationSources: Sendable {
       files.append(SourceFile(name: name, document: document))
       return document
     } catch {
-      diagnostics += error.errors.map {
-        Diagnostic(file: name, line: $0.line, column: $0.column, path: "", problem: $0.problem, hint: $0.hint)
-      }
+      diagnostics += Self.diagnostics(of: error, in: name)
       return nil
+    }
+  }
+
+  /// What is wrong with the text of a file.
+  static func diagnostics(of error: TOMLErrors, in file: String) -> [Diagnostic] {
+    error.errors.map {
+      Diagnostic(file: file, line: $0.line, column: $0.column, path: "", problem: $0.problem, hint: $0.hint)
     }
   }
 

@@ -14,7 +14,7 @@ extension ConfigurationText {
   /// The values at and below a path, in the order of the schema; with `defaults`, also those that no file sets. An empty
   /// path is everything. Secrets are shown by their names, which is all that stands there.
   public func show(_ path: String = "", defaults: Bool = false) throws(ConfigurationErrors) -> [Shown] {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     guard sources.diagnostics.isEmpty else { throw ConfigurationErrors(sources.diagnostics) }
     let wanted = path.isEmpty ? ConfigurationPath() : ConfigurationPath(path)
     guard let wanted, wanted.elements.isEmpty || HouseholdSchema.field(at: wanted) != nil else {
@@ -63,7 +63,7 @@ extension ConfigurationText {
 
   /// The paths that begin with what is typed: keys of the schema, and the names that the configuration has.
   public func completions(ofPath typed: String) -> [Completion] {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     let dot = typed.lastIndex(of: ".")
     guard let parent = dot.map({ ConfigurationPath(String(typed[..<$0])) }) ?? ConfigurationPath() else { return [] }
     guard let node = parent.elements.isEmpty ? HouseholdSchema.root : HouseholdSchema.field(at: parent)?.node else {
@@ -81,7 +81,7 @@ extension ConfigurationText {
   public func completions(ofValueFor path: String) -> [String] {
     guard let path = ConfigurationPath(path), let field = HouseholdSchema.field(at: path) else { return [] }
     if !field.node.refersTo.isEmpty {
-      let sources = ConfigurationSources(files, main: Self.mainFile)
+      let sources = ConfigurationSources(files, main: main)
       return field.node.refersTo.flatMap { sources.names(of: $0).sorted() }
     }
     switch field.node.form {

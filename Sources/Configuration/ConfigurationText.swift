@@ -7,8 +7,22 @@ public struct ConfigurationText: Sendable, Equatable {
 
   /// Files by name relative to the configuration's folder.
   public var files: [String: String]
+  /// The file that includes the others; another than `mainFile` only where somebody asks about a file of another name.
+  public var main: String
 
-  public init(files: [String: String]) { self.files = files }
+  public init(files: [String: String], main: String = Self.mainFile) {
+    self.files = files
+    self.main = main
+  }
+
+  /// The text of a file's bytes. Bytes that are not UTF-8 are an error with their place, because replacing them would
+  /// change the file with the next edit.
+  public static func text(of bytes: [UInt8], file: String = Self.mainFile) throws(ConfigurationErrors) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    do throws(TOMLErrors) { return try TOMLDocument(parsing: bytes).text } catch {
+      throw ConfigurationErrors(ConfigurationSources.diagnostics(of: error, in: file))
+    }
+  }
 
   /// What reading a configuration gives: its model where it has no errors, and everything noticed on the way.
   public struct Report: Sendable {
@@ -31,7 +45,7 @@ public struct ConfigurationText: Sendable, Equatable {
 
   /// Reads and checks everything. Always returns; whatever the text, something is said about it.
   public func check() -> Report {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     guard sources.diagnostics.isEmpty else { return Report(model: nil, diagnostics: sources.diagnostics) }
     if let refusal = sources.formatRefusal() { return Report(model: nil, diagnostics: [refusal]) }
     var decoder = ModelDecoder(sources)
@@ -59,18 +73,18 @@ public struct ConfigurationText: Sendable, Equatable {
 
   /// The same configuration in the present version of the format, changed as little as that takes.
   public func migrated() throws(ConfigurationErrors) -> ConfigurationText {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     if let refusal = sources.formatRefusal() { throw ConfigurationErrors([refusal]) }
-    guard let main = sources.files.first(where: { $0.name == Self.mainFile }) else {
+    guard let main = sources.files.first(where: { $0.name == self.main }) else {
       throw ConfigurationErrors(sources.diagnostics)
     }
     do throws(TOMLEditor.EditError) {
       guard let document = try ConfigurationFormat.current.migrated(main.document) else { return self }
       var result = self
-      result.files[Self.mainFile] = document.text
+      result.files[self.main] = document.text
       return result
     } catch {
-      throw ConfigurationErrors([error.diagnostic(path: ["format"], file: Self.mainFile)])
+      throw ConfigurationErrors([error.diagnostic(path: ["format"], file: self.main)])
     }
   }
 }
@@ -126,7 +140,7 @@ struct ModelDecoder {
           _ = reader.reportUnknownKey(entry, among: known)
         } else if index > 0, entry.key == "include" || entry.key == "format" {
           reader.report(
-            "only \(ConfigurationText.mainFile) has this key", at: entry.keyRange.lowerBound, hint: "move it there")
+            "only \(sources.files[0].name) has this key", at: entry.keyRange.lowerBound, hint: "move it there")
         }
       }
     }

@@ -65,6 +65,18 @@ import Testing
         == ["lares.toml: there is no such file; every configuration starts in it"])
   }
 
+  @Test func `a file of another name is told by its own`() {
+    let text = ConfigurationText(files: ["draft.toml": "[dns]\nx = 1\n[uplink.a]\n"], main: "draft.toml")
+    #expect(text.check().errors.first?.description.hasPrefix("draft.toml:2:1: dns.x: unknown key") == true)
+  }
+
+  @Test func `bytes that are not UTF-8 are refused with their place, not replaced`() throws {
+    let bytes = Array("[dns] # caf".utf8) + [0xe9, UInt8(ascii: "\n")]
+    let error = #expect(throws: ConfigurationErrors.self) { try ConfigurationText.text(of: bytes) }
+    #expect(error?.description == "lares.toml:1:12: bytes in a comment that are not UTF-8; save the file as UTF-8")
+    #expect(try ConfigurationText.text(of: Array("# é".utf8)) == "# é")
+  }
+
   // MARK: Format
 
   @Test(arguments: [("2", "has format 2"), ("\"1\"", "expected the version"), ("0", "expected the version")])

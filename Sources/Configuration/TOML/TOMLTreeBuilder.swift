@@ -3,14 +3,11 @@
 struct TOMLTreeBuilder {
   private let root = Table(.section(-1))
   private var section: Table
-  /// Counts headers, so that a dotted key extends only tables of its own section.
-  private var sectionNumber = 0
 
   init() { section = root }
 
   private final class Table {
     var definition: TOMLTable.Definition
-    var sectionNumber = 0
     var entries: [Entry] = []
     var index: [[UInt8]: Int] = [:]
 
@@ -52,7 +49,6 @@ struct TOMLTreeBuilder {
 
   /// Lets the members that follow go nowhere: their header could not be read.
   mutating func openUnknown() {
-    sectionNumber += 1
     section = Table(.implied)
   }
 
@@ -71,7 +67,6 @@ struct TOMLTreeBuilder {
       case .value: throw notATable(key, path)
       }
     }
-    sectionNumber += 1
     let range = path[0].range.lowerBound..<last.range.upperBound
     let opened = isArray ? nil : try existingTable(table, last, path)
     section = opened ?? Table(.section(statement))
@@ -118,11 +113,11 @@ struct TOMLTreeBuilder {
       switch table[key] {
       case nil:
         let child = Table(.dotted)
-        child.sectionNumber = sectionNumber
         table.append(key, .table(child))
         table = child
       case .table(let child):
-        guard case .dotted = child.definition, child.sectionNumber == sectionNumber else {
+        // No section is opened twice, so the dotted keys that made a table are of this section.
+        guard case .dotted = child.definition else {
           throw duplicate(
             "the table \(name(member.path.dropLast())) is defined elsewhere", key.range,
             hint: "write the key below that table's own header")

@@ -44,7 +44,7 @@ struct Validation {
     let position = place.map { $0.file.document.position(of: $0.offset) }
     findingsSoFar.append(
       Diagnostic(
-        severity, file: place?.file.name ?? ConfigurationText.mainFile, line: position?.line, column: position?.column,
+        severity, file: place?.file.name, line: position?.line, column: position?.column,
         path: path.description, problem: problem, found: found, expected: expected, hint: hint))
   }
 
