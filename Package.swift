@@ -105,7 +105,7 @@ let package = Package(
       path: "Tests/AddressServer", swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
-    tests("HostSystem", ["Household"]),
+    tests("HostSystem", ["Household", "Wire"]),
     tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
