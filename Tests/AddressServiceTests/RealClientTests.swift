@@ -1,0 +1,257 @@
+import Glibc
+import HostSystem
+import Household
+import TestSupport
+import Testing
+import Wire
+
+@testable import AddressService
+
+/// A router's and a client's network namespace, joined by a cable, with the server as a process of its own.
+private final class ServedNetwork {
+  let folder: TemporaryFolder
+  let router: NetworkNamespace
+  let client: NetworkNamespace
+  private var process: ChildProcess?
+  private static let unused = "192.168.77.100-192.168.77.199"
+
+  init(probes: Int = 2) throws {
+    folder = try TemporaryFolder()
+    router = try NetworkNamespace()
+    client = try NetworkNamespace()
+    try router.shell(
+      """
+      ip link add lan0 type veth peer name eth0 && ip link set eth0 netns \(client.path) &&
+      ip address add 192.168.77.1/24 dev lan0 && ip link set lan0 up
+      """)
+    try client.shell("ip link set eth0 address 02:00:00:00:00:01 && ip link set eth0 up")
+    try start(probes: probes)
+  }
+
+  deinit { kill() }
+
+  /// Starts the server and waits until it serves.
+  func start(probes: Int = 2) throws {
+    var ends: [Int32] = [0, 0]
+    try systemCall("making a pipe") { pipe(&ends) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let reading = Descriptor(owning: ends[0])
+    let writing = Descriptor(owning: ends[1])
+    let errors = try Descriptor(opening: folder.path + "/server.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+    process = try router.run {
+      try ChildProcess(
+        [Self.executable, folder.path, "3600", String(probes), "lan0=192.168.77.1/24=\(Self.unused)"],
+        descriptors: [nil, writing.number, errors.number])
+    }
+    var byte: UInt8 = 0
+    #expect(read(reading.number, &byte, 1) == 1, "the server did not start: \(log)")
+  }
+
+  var log: String { (try? File.read(folder.path + "/server.log")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+
+  /// kill -9.
+  func kill() {
+    process?.send(SIGKILL)
+    _ = try? process?.wait()
+    process = nil
+  }
+
+  var leases: [String: Lease] { (try? FactReader.readOnce(FactKinds.leases, in: folder.folders)) ?? [:] }
+
+  /// `swift test` runs a bundle that lies beside the executables.
+  private static var executable: String {
+    let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+    return File.folderName(of: bundle) + "/address-server"
+  }
+}
+
+/// Stock DHCP clients against the server, in network namespaces of their own.
+@Suite struct RealClientTests {
+  /// A script for dhclient and udhcpc that writes down what it is told.
+  private func hook(_ network: ServedNetwork) throws -> String {
+    let path = network.folder.path + "/hook"
+    let text = "#!/bin/sh\nenv >> \(network.folder.path)/environment\n"
+    try File.replace(path, with: Array(text.utf8), mode: 0o755, durable: false)
+    return path
+  }
+
+  private func told(_ network: ServedNetwork) throws -> Set<String> {
+    let text = String(decoding: try File.read(network.folder.path + "/environment"), as: UTF8.self)
+    return Set(text.split(separator: "\n").map(String.init))
+  }
+
+  @Test func udhcpcGetsRenewsAndReleases() throws {
+    let network = try ServedNetwork()
+    let hook = try hook(network)
+    // -R: release at the end; -q: end with a lease.
+    try network.client.shell("udhcpc -i eth0 -f -q -n -R -t 5 -T 1 -x hostname:tablet -s \(hook)")
+    let told = try told(network)
+    let lease = try #require(network.leases.values.first)
+    #expect(told.isSuperset(of: ["router=192.168.77.1", "dns=192.168.77.1", "domain=home.arpa", "lease=3600"]))
+    #expect(told.contains("ip=\(lease.address)"))
+    #expect(lease.hostName == "tablet")
+    for _ in 0..<50 where network.leases.values.first?.state == .active { usleep(20_000) }
+    #expect(network.leases.values.first?.state == .released)
+  }
+
+  @Test func dhclientComesBackToItsAddressAfterAKill() throws {
+    let network = try ServedNetwork()
+    let hook = try hook(network)
+    let paths = "-lf \(network.folder.path)/leases -pf \(network.folder.path)/pid"
+    try network.client.shell("timeout 20 dhclient -4 -1 \(paths) -sf \(hook) eth0")
+    let first = network.leases
+    #expect(first.count == 1)
+    try network.client.shell("kill $(cat \(network.folder.path)/pid)")
+    network.kill()
+    try network.start()
+    // The client remembers its lease: INIT-REBOOT.
+    try network.client.shell("timeout 20 dhclient -4 -1 \(paths) -sf \(hook) eth0")
+    #expect(try told(network).contains("reason=REBOOT"))
+    #expect(network.leases.keys == first.keys)
+    try network.client.shell("timeout 20 dhclient -4 -r \(paths) -sf \(hook) eth0")
+    for _ in 0..<50 where network.leases.values.first?.state == .active { usleep(20_000) }
+    #expect(network.leases.values.first?.state == .released)
+  }
+
+  @Test func dhcpcdGetsALease() throws {
+    let network = try ServedNetwork()
+    let hook = try hook(network)
+    // Its state is in fixed places, so it gets folders of its own in a mount namespace.
+    let text = try network.client.shell(
+      """
+      unshare -m sh -c 'mount -t tmpfs none /var/lib/dhcpcd 2>/dev/null || mount -t tmpfs none /var/lib; \
+      mount -t tmpfs none /run; timeout 25 dhcpcd -4 -1 -B -t 20 -f /dev/null -c \(hook) --noarp eth0'
+      """)
+    let lease = try #require(network.leases.values.first)
+    #expect(text.contains("leased \(lease.address) for 3600 seconds"))
+  }
+
+  /// Somebody sits on the address that would be offered: the probe notices, and the client gets another.
+  @Test func anAddressInUseIsNotOffered() throws {
+    let network = try ServedNetwork()
+    let hook = try hook(network)
+    let taken = try #require(
+      AddressPool(IPv4Address(192, 168, 77, 100)...IPv4Address(192, 168, 77, 199))
+        .firstFree(from: DHCPClientKey.identifier([1, 2, 0, 0, 0, 0, 1]).stableHash))
+    try network.client.shell(
+      """
+      ip link add link eth0 name other type macvlan mode bridge && ip address add \(taken)/24 dev other &&
+      ip link set other up && sysctl -qw net.ipv4.conf.all.arp_ignore=1
+      """)
+    try network.client.shell("udhcpc -i eth0 -f -q -n -t 5 -T 1 -s \(hook)")
+    #expect(network.leases[taken.description]?.state == .declined)
+    #expect(network.leases.values.filter { $0.state == .active }.count == 1)
+  }
+
+  /// The server's interface goes away and comes back.
+  @Test func aMissingInterfaceIsServedWhenItComes() throws {
+    let network = try ServedNetwork()
+    let hook = try hook(network)
+    try network.router.shell("ip link delete lan0")
+    for _ in 0..<100 where !network.log.contains("gets no addresses") { usleep(20_000) }
+    #expect(network.log.contains("finding interface lan0: No such device"))
+    try network.router.shell(
+      """
+      ip link add lan0 type veth peer name eth0 && ip link set eth0 netns \(network.client.path) &&
+      ip address add 192.168.77.1/24 dev lan0 && ip link set lan0 up
+      """)
+    try network.client.shell("ip link set eth0 up; udhcpc -i eth0 -f -q -n -t 5 -T 1 -s \(hook)")
+    #expect(network.leases.count == 1)
+  }
+
+  /// kill -9 at random points, while a client takes leases as fast as it can: no acknowledged lease is ever lost.
+  @Test func killedAtAnyPointNoAcknowledgedLeaseIsLost() throws {
+    let network = try ServedNetwork(probes: 0)
+    try network.client.shell("ip address add 192.168.77.2/24 dev eth0")
+    let soak = getenv("LARES_SOAK").flatMap { Int(String(cString: $0)) } ?? 1
+    var generator = SplitMix(state: getenv("LARES_SEED").flatMap { UInt64(String(cString: $0)) } ?? 77)
+    let client = try network.client.run { try HurriedClient() }
+    for round in 0..<6 * soak {
+      client.begin(14, firstHardware: 0x0200_0001_0000 + UInt64(round % 6) * 14)
+      let pause = generator.next() % 12_000
+      try client.run(microseconds: Int64(pause))
+      network.kill()
+      try client.run(microseconds: 1_000)
+      let stored = network.leases
+      for (address, hardware) in client.acknowledged {
+        #expect(
+          stored[address.description]?.hardware == hardware, "\(address) is lost, round \(round) after \(pause) µs")
+      }
+      try network.start(probes: 0)
+    }
+    // What was interrupted works when asked again, and everybody has an address of his own.
+    client.begin(84, firstHardware: 0x0200_0001_0000)
+    try client.run(microseconds: 400_000)
+    #expect(client.acknowledged.count >= 80)
+    #expect(Set(client.acknowledged.values).count == client.acknowledged.count)
+  }
+}
+
+/// Takes leases through a relay agent's address, many at once, and remembers what it was promised.
+private final class HurriedClient {
+  private(set) var acknowledged: [IPv4Address: MACAddress] = [:]
+  private let socketNumber: Int32
+
+  init() throws {
+    socketNumber = try systemCall("making a socket") { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(67).bigEndian
+    let number = socketNumber
+    _ = try Self.with(&address) { pointer, size in try systemCall("binding port 67") { bind(number, pointer, size) } }
+  }
+
+  deinit { close(socketNumber) }
+
+  /// Sends a DISCOVER for each of `count` clients.
+  func begin(_ count: Int, firstHardware: UInt64) {
+    for index in 0..<count { send(.discover, hardware: MACAddress(value: firstHardware + UInt64(index))) }
+  }
+
+  /// Answers offers for a while.
+  func run(microseconds: Int64) throws {
+    let end = Clock.now.nanoseconds + microseconds * 1_000
+    var buffer = [UInt8](repeating: 0, count: 2_048)
+    repeat {
+      let count = recv(socketNumber, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+      guard count > 0 else {
+        usleep(100)
+        continue
+      }
+      let view = try DHCPv4View(buffer.span.bytes.extracting(0..<count))
+      switch view.messageType {
+      case .offer: send(.request, hardware: view.header.hardware, requested: view.header.yourAddress)
+      case .acknowledge: acknowledged[view.header.yourAddress] = view.header.hardware
+      default: break
+      }
+    } while Clock.now.nanoseconds < end
+  }
+
+  private func send(_ type: DHCPv4MessageType, hardware: MACAddress, requested: IPv4Address? = nil) {
+    var builder = DHCPv4Builder(
+      DHCPv4Header(
+        operation: .request, transaction: UInt32(truncatingIfNeeded: hardware.value),
+        relay: IPv4Address(192, 168, 77, 2), hardware: hardware),
+      type: type)
+    if let requested {
+      builder.add(.requestedAddress, requested)
+      builder.add(.serverIdentifier, IPv4Address(192, 168, 77, 1))
+    }
+    let message = builder.message()
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(67).bigEndian
+    address.sin_addr.s_addr = IPv4Address(192, 168, 77, 1).value.bigEndian
+    Self.with(&address) { pointer, size in _ = sendto(socketNumber, message, message.count, 0, pointer, size) }
+  }
+
+  private static func with<Value>(
+    _ address: inout sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Value
+  ) rethrows -> Value {
+    try withUnsafePointer(to: &address) { pointer in
+      try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        try body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+  }
+}
