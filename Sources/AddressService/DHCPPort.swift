@@ -34,7 +34,7 @@ final class DHCPPort {
     guard interfaceIndex != 0 else { throw SystemError("finding interface \(device)", code: ENODEV) }
     let index = interfaceIndex
     frames = Descriptor(
-      owning: try systemCall("opening a packet socket on \(device)") { lares_packet_socket(index) })
+      owning: try systemCall("opening a packet socket on \(device)") { lares_dhcp_packet_socket(index) })
     var address: UInt64 = 0
     let packets = frames.number
     try systemCall("reading the hardware address of \(device)") { lares_packet_hardware(packets, &address) }

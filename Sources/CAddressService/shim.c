@@ -125,7 +125,7 @@ int lares_packet_listen(int fd, int listens) {
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-int lares_packet_socket(unsigned int interface_index) {
+int lares_dhcp_packet_socket(unsigned int interface_index) {
   // Protocol 0: nothing arrives before the filter is there.
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;

@@ -25,8 +25,14 @@ public final class Conntrack {
   /// A flow that ended by itself meanwhile is not counted, nor is another that took its place ended: the kernel compares the identifier.
   @discardableResult
   public func delete(_ filter: FlowFilter) throws(NetlinkError) -> Int {
+    try delete(try flows(filter))
+  }
+
+  /// Ends these flows, and answers how many of them were still there.
+  @discardableResult
+  public func delete(_ flows: [Flow]) throws(NetlinkError) -> Int {
     var count = 0
-    for flow in try flows(filter) {
+    for flow in flows {
       do throws(NetlinkError) {
         try socket.perform(.delete(flow))
         count += 1

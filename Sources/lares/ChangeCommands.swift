@@ -49,9 +49,9 @@ struct Show: ParsableCommand {
   }
 }
 
-struct Set: ParsableCommand {
+struct SetKey: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Change one key in lares.toml; lares commit puts it in force.",
+    commandName: "set", abstract: "Change one key in lares.toml; lares commit puts it in force.",
     discussion: """
       Only the bytes concerned change; comments and order stay. Examples:
         lares set network.guest.isolated true

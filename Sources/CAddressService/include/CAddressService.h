@@ -35,7 +35,7 @@ int lares_dhcp_receive(int fd, struct lares_dhcp_datagram *datagrams, uint8_t *b
 int lares_dhcp_send(int fd, const struct lares_dhcp_datagram *datagrams, const uint8_t *buffer, int count);
 
 /// A packet socket on one interface that sends whole frames and receives ARP answers, as long as it listens.
-int lares_packet_socket(unsigned int interface_index);
+int lares_dhcp_packet_socket(unsigned int interface_index);
 
 /// Whether ARP answers are to be received; otherwise the kernel drops everything for this socket.
 int lares_packet_listen(int fd, int listens);
