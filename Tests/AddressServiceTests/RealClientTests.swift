@@ -67,10 +67,17 @@ private final class ServedNetwork {
 
 /// Stock DHCP clients against the server, in network namespaces of their own.
 @Suite struct RealClientTests {
-  /// A script for dhclient and udhcpc that writes down what it is told.
+  /// A script for dhclient and udhcpc that writes down what it is told, and sets the address.
   private func hook(_ network: ServedNetwork) throws -> String {
     let path = network.folder.path + "/hook"
-    let text = "#!/bin/sh\nenv >> \(network.folder.path)/environment\n"
+    let text = """
+      #!/bin/sh
+      (env; echo "argument=$1") >> \(network.folder.path)/environment
+      case "$1$reason" in
+      bound|renew|BOUND|REBOOT) ip address replace "${ip:-$new_ip_address}/24" dev eth0 ;;
+      esac
+
+      """
     try File.replace(path, with: Array(text.utf8), mode: 0o755, durable: false)
     return path
   }
@@ -83,14 +90,29 @@ private final class ServedNetwork {
   @Test func udhcpcGetsRenewsAndReleases() throws {
     let network = try ServedNetwork()
     let hook = try hook(network)
-    // -R: release at the end; -q: end with a lease.
-    try network.client.shell("udhcpc -i eth0 -f -q -n -R -t 5 -T 1 -x hostname:tablet -s \(hook)")
-    let told = try told(network)
+    func waitUntil(_ condition: () throws -> Bool) throws {
+      for _ in 0..<250 where try !condition() { usleep(20_000) }
+    }
+    let arguments = ["udhcpc", "-i", "eth0", "-f", "-t", "5", "-T", "1", "-x", "hostname:tablet", "-s", hook]
+    let process = try network.client.run {
+      let null = try Descriptor(opening: "/dev/null", O_RDWR)
+      return try ChildProcess(arguments, descriptors: [null.number, null.number, null.number])
+    }
+    defer {
+      process.send(SIGKILL)
+      _ = try? process.wait()
+    }
+    try waitUntil { network.leases.count == 1 }
     let lease = try #require(network.leases.values.first)
-    #expect(told.isSuperset(of: ["router=192.168.77.1", "dns=192.168.77.1", "domain=home.arpa", "lease=3600"]))
-    #expect(told.contains("ip=\(lease.address)"))
     #expect(lease.hostName == "tablet")
-    for _ in 0..<50 where network.leases.values.first?.state == .active { usleep(20_000) }
+    try waitUntil { try told(network).contains("ip=\(lease.address)") }
+    #expect(
+      try told(network).isSuperset(of: ["router=192.168.77.1", "dns=192.168.77.1", "domain=home.arpa", "lease=3600"]))
+    process.send(SIGUSR1)
+    try waitUntil { try told(network).contains("argument=renew") }
+    #expect(try told(network).contains("argument=renew"))
+    process.send(SIGUSR2)
+    try waitUntil { network.leases.values.first?.state == .released }
     #expect(network.leases.values.first?.state == .released)
   }
 
