@@ -132,8 +132,10 @@ import Wire
     let client = try network.client.run { try HurriedClient() }
     for round in 0..<6 * soak {
       client.begin(14, firstHardware: 0x0200_0001_0000 + UInt64(round % 6) * 14)
-      let pause = generator.next() % 12_000
-      try client.run(microseconds: Int64(pause))
+      // Either at any time, or at the moment in which an acknowledgement has arrived.
+      let pause = round % 2 == 0 ? generator.next() % 12_000 : 100_000
+      let limit = round % 2 == 0 ? .max : client.acknowledged.count + Int(generator.next() % 5) + 1
+      try client.run(microseconds: Int64(pause), untilAcknowledged: limit)
       network.kill()
       try client.run(microseconds: 1_000)
       let stored = network.leases

@@ -100,14 +100,14 @@ final class HurriedClient {
     for index in 0..<count { send(.discover, hardware: MACAddress(value: firstHardware + UInt64(index))) }
   }
 
-  /// Answers offers for a while.
-  func run(microseconds: Int64) throws {
+  /// Answers offers for a while, at most until it has `limit` acknowledgements.
+  func run(microseconds: Int64, untilAcknowledged limit: Int = .max) throws {
     let end = Clock.now.nanoseconds + microseconds * 1_000
     var buffer = [UInt8](repeating: 0, count: 2_048)
     repeat {
       let count = recv(socketNumber, &buffer, buffer.count, Int32(MSG_DONTWAIT))
       guard count > 0 else {
-        usleep(100)
+        usleep(20)
         continue
       }
       let view = try DHCPv4View(buffer.span.bytes.extracting(0..<count))
@@ -116,7 +116,7 @@ final class HurriedClient {
       case .acknowledge: acknowledged[view.header.yourAddress] = view.header.hardware
       default: break
       }
-    } while Clock.now.nanoseconds < end
+    } while Clock.now.nanoseconds < end && acknowledged.count < limit
   }
 
   private func send(_ type: DHCPv4MessageType, hardware: MACAddress, requested: IPv4Address? = nil) {
