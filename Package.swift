@@ -116,7 +116,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
-    tests("HostSystem", ["Household"]),
+    tests("HostSystem", ["Household", "Wire"]),
     tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"], exclude: ["golden"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
