@@ -246,6 +246,15 @@ extension BlockList {
     }
   }
 
+  /// A budget: a million names are 9.2 MB.
+  @Test func aNameTakesTenBytesAtMost() {
+    var random = SeededGenerator(6)
+    var builder = SuffixTableBuilder(key: testKey)
+    for _ in 0..<50_000 { builder.add(hash: random.next(), marks: .blockName) }
+    let table = builder.build()
+    #expect(table.byteCount <= table.count * 10)
+  }
+
   @Test func hashesDependOnTheKeyAndOnEveryByte() {
     let names = [
       "", "a", "b", "a.b", "b.a", "ab", "abcdefg", "abcdefgh", "abcdefghi", "abcdefg.h", "a.bcdefgh", "aa.b", "a.ab",

@@ -51,13 +51,13 @@ extension ZoneSnapshot {
     guard ldns_wire2pkt(&packet, message.bytes, message.count) == LDNS_STATUS_OK else { return nil }
     defer { ldns_pkt_free(packet) }
     return Reply(
-      code: answer.responseCode.rawValue, answers: lines(ldns_pkt_answer(packet)),
-      authority: lines(ldns_pkt_authority(packet)), alias: DomainName(wire: answer.alias)?.description)
+      code: answer.responseCode.rawValue, answers: recordLines(ldns_pkt_answer(packet)),
+      authority: recordLines(ldns_pkt_authority(packet)), alias: DomainName(wire: answer.alias)?.description)
   }
 }
 
 /// Records in presentation format, one blank between fields.
-private func lines(_ list: UnsafeMutablePointer<ldns_rr_list>?) -> [String] {
+func recordLines(_ list: UnsafeMutablePointer<ldns_rr_list>?) -> [String] {
   (0..<ldns_rr_list_rr_count(list)).map { index in
     guard let text = ldns_rr2str(ldns_rr_list_rr(list, index)) else { return "" }
     defer { free(text) }

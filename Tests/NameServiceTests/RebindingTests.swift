@@ -98,9 +98,9 @@ import Wire
   }
 
   @Test func mappedAddressesAreTheSameClients() throws {
-    let view = PolicyGroups(model)
+    let groups = PolicyGroups(model)
     let mapped = try #require(IPv6Address("::ffff:192.168.77.10"))
-    #expect(view.view.group(of: mapped) == .open)
+    withExtendedLifetime(groups) { #expect(groups.view.group(of: mapped) == .open) }
   }
 
   @Test func everyClientOfManyIsFound() {

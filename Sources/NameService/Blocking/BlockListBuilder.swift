@@ -73,6 +73,9 @@ public struct BlockListBuilder: ~Copyable {
   public mutating func read(_ name: String, file path: String) throws(SystemError) -> BlockListReport {
     begin(name)
     let file = try Descriptor(opening: path, O_RDONLY)
+    var status = stat()
+    // At least 16 bytes a name, so that the entries need not move while they grow; pages that stay empty are none.
+    if fstat(file.number, &status) == 0 { table.reserve(Int(clamping: min(status.st_size, 1 << 30) / 16)) }
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
     defer { piece.deallocate() }
     while true {

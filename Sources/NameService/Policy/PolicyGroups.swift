@@ -30,18 +30,19 @@ public final class PolicyGroups: Sendable {
   ///   - leases: those of recognised devices tell their addresses now.
   ///   - neighbours: the same for addresses that devices gave themselves.
   public init(_ model: HouseholdModel, leases: [Lease] = [], neighbours: [NeighbourFact] = []) {
-    var networks = [
+    var networks: [Network?] = []
+    for network in model.networks {
+      let group: PolicyGroup = network.blocking ? .filtered : .open
+      networks += network.prefixes.map { Network(prefix: $0, group: group) }
+    }
+    networks += [
       Network(prefix: IPPrefix(.v4(.loopback), length: 8), group: .open),
       Network(prefix: IPPrefix(.v6(.loopback), length: 128), group: .open),
       // A link-local source tells no network; only neighbours have one.
       Network(prefix: IPPrefix("fe80::/10"), group: .filtered),
-    ].compactMap(\.self)
-    for network in model.networks {
-      let group: PolicyGroup = network.blocking ? .filtered : .open
-      networks += network.prefixes.compactMap { Network(prefix: $0, group: group) }
-    }
+    ]
     let addresses = Self.exceptions(model, leases, neighbours).sorted { ($0.high, $0.low) < ($1.high, $1.low) }
-    view = View(networks: networks, clients: addresses)
+    view = View(networks: networks.compactMap(\.self), clients: addresses)
   }
 
   deinit {

@@ -101,6 +101,9 @@ struct SuffixTableBuilder {
 
   init(key: NameHashKey) { self.key = key }
 
+  /// Makes room for `count` more entries.
+  mutating func reserve(_ count: Int) { entries.reserveCapacity(entries.count + count) }
+
   mutating func add(hash: UInt64, list: UInt8 = 0, marks: SuffixMark) {
     guard !marks.isEmpty else { return }
     if entries.count >= compactAt { compact() }

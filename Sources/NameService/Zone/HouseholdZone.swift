@@ -48,8 +48,8 @@ public struct HouseholdZone: Sendable {
     let labels = [model.routerName] + model.people.map(\.name) + model.devices.map(\.name) + services
     let isolated = model.networks.filter(\.isolated).map(\.name)
     rules = LeaseNameRules(
-      domains: plan.domains, reserved: Set((labels + isolated).map { $0.lowercased() }),
-      configured: Self.labels(of: configured, in: Set(plan.domains.values)), household: domain)
+      household: domain, domains: plan.domains, taken: labels + isolated,
+      configured: Self.labels(of: configured, in: Set(plan.domains.values)))
     try checkAliases()
   }
 
@@ -68,7 +68,11 @@ public struct HouseholdZone: Sendable {
     let names = self.names(with: leases, leaseNames)
     let compiler = ZoneCompiler(
       ZoneCompiler.Input(apexes: apexes, cuts: cuts, records: records(of: names, serial: serial)), key: key)
-    return ZoneSnapshot(compiler.tables(), key: key, facts: facts(of: names), leaseNames: leaseNames)
+    return ZoneSnapshot(compiler.tables(), key: key, names: names + configuredNames, leaseNames: leaseNames)
+  }
+
+  private var configuredNames: [HouseName] {
+    configured.map { HouseName(name: $0.owner, addresses: $0.address.map { [$0] } ?? [], source: .record) }
   }
 
   private func names(with leases: [Lease], _ leaseNames: LeaseNames) -> [HouseName] {
@@ -77,10 +81,12 @@ public struct HouseholdZone: Sendable {
       let address = IPAddress.v4(lease.address)
       if let device = lease.device, let place = devices[device] {
         if !names[place].addresses.contains(address) { names[place].addresses.append(address) }
-        if let below = rules.domains[lease.network], below != domain, let name = below.prepending(device)?.canonical {
+        if let below = rules.domain(ofNetwork: lease.network), below != domain,
+          let name = below.prepending(device)?.canonical
+        {
           names.append(HouseName(name: name, addresses: [address], source: .device, hasReverse: false))
         }
-      } else if let label = leaseNames.labels[lease.address], let below = rules.domains[lease.network],
+      } else if let label = leaseNames.labels[lease.address], let below = rules.domain(ofNetwork: lease.network),
         let name = below.prepending(label)
       {
         names.append(HouseName(name: name, addresses: [address], source: .lease))
@@ -144,26 +150,6 @@ public struct HouseholdZone: Sendable {
     writer.write(contentsOf: contact.wire)
     for number: UInt32 in [serial, 3600, 600, 86_400, 10] { writer.write(number) }
     return writer.bytes
-  }
-
-  private func facts(of names: [HouseName]) -> [NameFact] {
-    let records = configured.map { record in
-      HouseName(name: record.owner, addresses: record.address.map { [$0] } ?? [], source: .record)
-    }
-    var facts: [NameFact] = []
-    var places: [DomainName: Int] = [:]
-    for name in names + records where name.isListed {
-      if let place = places[name.name] {
-        for address in name.addresses where !facts[place].addresses.contains(address) {
-          facts[place].addresses.append(address)
-        }
-      } else {
-        places[name.name] = facts.count
-        facts.append(
-          NameFact(name: name.name.description, addresses: name.addresses, source: name.source.rawValue))
-      }
-    }
-    return facts
   }
 }
 

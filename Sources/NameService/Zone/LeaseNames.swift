@@ -26,71 +26,101 @@ public struct LeaseNames: Sendable, Equatable {
 
 /// The places where leases get names, and the labels that are not theirs to have.
 struct LeaseNameRules: Sendable {
-  /// Domain of each network's leases: the household's, or the network's own where it is isolated.
-  var domains: [String: DomainName]
-  /// Labels that no lease gets anywhere.
-  var reserved: Set<String>
-  /// Labels that are in use in a domain by configuration.
-  var configured: [DomainName: Set<String>]
+  /// A domain with leases in it.
+  struct Place: Sendable {
+    var domain: DomainName
+    /// Labels that the configuration uses there.
+    var configured: Set<String>
+  }
+
   /// The household's domain; a host name that ends in it is taken without it.
-  var household: DomainName
+  let household: DomainName
+  private(set) var places: [Place] = []
+  /// The place of each network: the household's domain, or the network's own where it is isolated.
+  private var placeOfNetwork: [String: Int] = [:]
+  /// Labels that no lease gets anywhere.
+  private let reserved: Set<String>
 
   /// Names that programs trust without asking: proxy discovery, IPv6 transition, the machine itself (RFC 6761, RFC 5214).
   static let dangerous: Set<String> = ["wpad", "isatap", "localhost"]
 
-  /// The label that a lease asks for; nil where it may not have it, or asks for none.
-  func label(for lease: Lease) -> String? {
-    guard lease.state == .active, let text = lease.hostName, let domain = domains[lease.network],
-      let label = hostLabel(of: text, in: domain), !isReserved(label, in: domain)
-    else { return nil }
-    return label
-  }
-
-  /// The first label of a host name (option 12) or of a full name (option 81) in our own domain, in lower case.
-  private func hostLabel(of text: String, in domain: DomainName) -> String? {
-    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let first = parts.first, isHostLabel(first) else { return nil }
-    if parts.count == 2, !parts[1].isEmpty {
-      guard let rest = DomainName(String(parts[1])), rest == domain || rest == household else { return nil }
+  /// - Parameters:
+  ///   - domains: where each network's leases have their names.
+  ///   - taken: labels that the household has given away, in any case.
+  init(household: DomainName, domains: [String: DomainName], taken: [String], configured: [DomainName: Set<String>]) {
+    self.household = household
+    reserved = Self.dangerous.union(taken.map { $0.lowercased() })
+    for (network, domain) in domains {
+      if let known = places.firstIndex(where: { $0.domain == domain }) {
+        placeOfNetwork[network] = known
+      } else {
+        placeOfNetwork[network] = places.count
+        places.append(Place(domain: domain, configured: configured[domain] ?? []))
+      }
     }
-    return first.lowercased()
   }
 
-  private func isReserved(_ label: String, in domain: DomainName) -> Bool {
-    Self.dangerous.contains(label) || reserved.contains(label) || configured[domain]?.contains(label) == true
-  }
+  /// The domain of a network's leases.
+  func domain(ofNetwork network: String) -> DomainName? { placeOfNetwork[network].map { places[$0].domain } }
 
   /// Gives each lease its name.
   ///
   /// - Parameter previous: names given before. A lease keeps its name while it asks for it; without that, the older lease comes first.
   func assign(_ leases: some Sequence<Lease>, keeping previous: LeaseNames) -> LeaseNames {
     var names = LeaseNames.none
-    var taken: [DomainName: Set<String>] = [:]
-    var waiting: [(lease: Lease, label: String, domain: DomainName)] = []
-    for lease in leases {
-      guard let label = label(for: lease), let domain = domains[lease.network] else { continue }
-      waiting.append((lease, label, domain))
-    }
-    waiting.sort { ($0.lease.since, $0.lease.address) < ($1.lease.since, $1.lease.address) }
-    waiting.removeAll { candidate in
-      guard let kept = previous.labels[candidate.lease.address], Self.isVariant(kept, of: candidate.label),
-        !isReserved(kept, in: candidate.domain), taken[candidate.domain, default: []].insert(kept).inserted
+    var taken = Array(repeating: Set<String>(), count: places.count)
+    var waiting = leases.compactMap { wish(of: $0) }.sorted { $0.order < $1.order }
+    waiting.removeAll { wish in
+      guard let kept = previous.labels[wish.address], Self.isVariant(kept, of: wish.label),
+        !isReserved(kept, in: wish.place), taken[wish.place].insert(kept).inserted
       else { return false }
-      names.labels[candidate.lease.address] = kept
+      names.labels[wish.address] = kept
       return true
     }
-    var next: [DomainName: [String: Int]] = [:]
-    for (lease, label, domain) in waiting {
-      var number = next[domain]?[label] ?? 1
-      var name = Self.variant(of: label, number)
-      while isReserved(name, in: domain) || !taken[domain, default: []].insert(name).inserted {
+    var next = Array(repeating: [String: Int](), count: places.count)
+    for wish in waiting {
+      var number = next[wish.place][wish.label] ?? 1
+      var name = Self.variant(of: wish.label, number)
+      while isReserved(name, in: wish.place) || !taken[wish.place].insert(name).inserted {
         number += 1
-        name = Self.variant(of: label, number)
+        name = Self.variant(of: wish.label, number)
       }
-      next[domain, default: [:]][label] = number + 1
-      names.labels[lease.address] = name
+      next[wish.place][wish.label] = number + 1
+      names.labels[wish.address] = name
     }
     return names
+  }
+
+  /// A name that a lease asks for and may have.
+  private struct Wish {
+    var address: IPv4Address
+    var since: UnixTime
+    var label: String
+    var place: Int
+
+    var order: (UnixTime, IPv4Address) { (since, address) }
+  }
+
+  private func wish(of lease: Lease) -> Wish? {
+    guard lease.state == .active, let text = lease.hostName, let place = placeOfNetwork[lease.network],
+      let label = hostLabel(of: text, in: places[place].domain), !isReserved(label, in: place)
+    else { return nil }
+    return Wish(address: lease.address, since: lease.since, label: label, place: place)
+  }
+
+  /// The first label of a host name (option 12) or of a full name (option 81) in our own domain, in lower case.
+  private func hostLabel(of text: String, in domain: DomainName) -> String? {
+    let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")) ?? text.endIndex
+    guard isHostLabel(text[..<dot]) else { return nil }
+    let rest = text[dot...].dropFirst()
+    if !rest.isEmpty {
+      guard let rest = DomainName(String(rest)), rest == domain || rest == household else { return nil }
+    }
+    return text[..<dot].lowercased()
+  }
+
+  private func isReserved(_ label: String, in place: Int) -> Bool {
+    reserved.contains(label) || places[place].configured.contains(label)
   }
 
   /// `name` for 1, else `name-2` …, cut so that it stays a label.

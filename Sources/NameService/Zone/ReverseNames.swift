@@ -31,9 +31,15 @@ enum ReverseName {
   }
 
   private static func v4(_ value: UInt32, octets: Int) -> DomainName {
-    var text = ""
-    for index in (0..<octets).reversed() { text += "\(value >> UInt32(24 - 8 * index) & 255)." }
-    return name(text + "in-addr.arpa")
+    var wire: [UInt8] = []
+    wire.reserveCapacity(30)
+    for index in (0..<octets).reversed() {
+      let octet = UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * index))
+      let digits = octet >= 100 ? 3 : octet >= 10 ? 2 : 1
+      wire.append(UInt8(digits))
+      for divisor: UInt8 in [100, 10, 1].suffix(digits) { wire.append(UInt8(ascii: "0") + octet / divisor % 10) }
+    }
+    return DomainName(wire: wire + inAddrArpa.wire) ?? .root
   }
 
   private static func v6(_ address: IPv6Address, nibbles: Int) -> DomainName {
@@ -44,10 +50,11 @@ enum ReverseName {
       let nibble = UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (index % 16))) & 15
       wire += [1, nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10]
     }
-    return DomainName(wire: wire + name("ip6.arpa").wire) ?? .root
+    return DomainName(wire: wire + ip6Arpa.wire) ?? .root
   }
 
-  private static func name(_ text: String) -> DomainName { DomainName(text) ?? .root }
+  private static let inAddrArpa = DomainName("in-addr.arpa") ?? .root
+  private static let ip6Arpa = DomainName("ip6.arpa") ?? .root
 }
 
 /// Zones that a resolver answers itself, because no server on the Internet may be asked about them.

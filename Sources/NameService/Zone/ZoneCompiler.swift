@@ -117,7 +117,11 @@ struct ZoneCompiler {
       let place = apex == ZoneNode.none ? 0..<0 : places[Int(apex)]
       let soa = order[place].first { records[$0].type == .soa }
       let authority = record { compiler in
-        if let soa { compiler.write(soa, owner: compiler.records[soa].owner.wire) }
+        guard let soa else { return }
+        // How long "no" may be kept is the lesser of the record's lifetime and its last number (RFC 2308 section 3).
+        let record = compiler.records[soa]
+        let minimum = record.data.suffix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        compiler.write(record, ttl: min(record.ttl, minimum), owner: record.owner.wire)
       }
       authorities.append(authority)
       for code: UInt8 in [0, 3] {
@@ -269,11 +273,14 @@ struct ZoneCompiler {
 
   /// - Parameter owner: nil: the question's name.
   private mutating func write(_ index: Int, owner: [UInt8]?) {
-    let record = records[index]
+    write(records[index], ttl: records[index].ttl, owner: owner)
+  }
+
+  private mutating func write(_ record: ZoneRecord, ttl: UInt32, owner: [UInt8]?) {
     if let owner { bytes.write(contentsOf: owner) } else { bytes.write(UInt16(0xc00c)) }
     bytes.write(record.type.rawValue)
     bytes.write(dnsClassInternet)
-    bytes.write(record.ttl)
+    bytes.write(ttl)
     bytes.write(UInt16(clamping: record.data.count))
     bytes.write(contentsOf: record.data)
   }

@@ -7,16 +7,15 @@ public import Wire
 public final class ZoneSnapshot: Sendable {
   /// Unowned access for the hit path. Valid as long as somebody keeps the snapshot.
   public let view: View
-  /// What the zone knows, for `FactKinds.names`; each name once.
-  public let facts: [NameFact]
   /// The names of leases, to be kept in the next snapshot.
   public let leaseNames: LeaseNames
+  private let names: [HouseName]
 
-  init(_ tables: ZoneTables, key: NameHashKey, facts: [NameFact], leaseNames: LeaseNames) {
+  init(_ tables: ZoneTables, key: NameHashKey, names: [HouseName], leaseNames: LeaseNames) {
     view = View(
       key: key, slots: UnsafeBufferPointer(copying: tables.slots), nodes: UnsafeBufferPointer(copying: tables.nodes),
       responses: UnsafeBufferPointer(copying: tables.responses), bytes: UnsafeBufferPointer(copying: tables.bytes))
-    self.facts = facts
+    self.names = names
     self.leaseNames = leaseNames
   }
 
@@ -29,6 +28,25 @@ public final class ZoneSnapshot: Sendable {
 
   /// The zone's answer to a name in lower case on the wire; nil where the name is none of ours. Allocates nothing.
   public func answer(_ name: UnsafeRawBufferPointer, type: DNSType) -> ZoneAnswer? { view.answer(name, type: type) }
+
+  /// What the zone knows, for `FactKinds.names`; each name once. Made anew by each call: answers need not wait for it.
+  public var facts: [NameFact] {
+    var facts: [NameFact] = []
+    facts.reserveCapacity(names.count)
+    var places: [String: Int] = [:]
+    for name in names where name.isListed {
+      let text = name.name.description
+      if let place = places[text] {
+        for address in name.addresses where !facts[place].addresses.contains(address) {
+          facts[place].addresses.append(address)
+        }
+      } else {
+        places[text] = facts.count
+        facts.append(NameFact(name: text, addresses: name.addresses, source: name.source.rawValue))
+      }
+    }
+    return facts
+  }
 
   /// Memory of the tables in bytes.
   public var byteCount: Int {
