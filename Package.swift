@@ -71,6 +71,7 @@ let package = Package(
       name: "bench-dns", dependencies: ["CBenchDNS", "NameService", "HostSystem", "Household", "Wire"],
       path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
 
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
       name: "TestSupport", dependencies: ["HostSystem"], path: "Tests/Support", swiftSettings: swiftSettings),
     tests("Wire"),
@@ -82,7 +83,7 @@ let package = Package(
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("AddressService", ["HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("NameService", ["HostSystem", "Household", "Wire"]),
+    tests("NameService", ["HostSystem", "Household", "Wire", "CNameService", "CAllocationCount"]),
     tests("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
   ]
 )
