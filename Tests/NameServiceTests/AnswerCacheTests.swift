@@ -29,7 +29,9 @@ import Wire
   @Test func namesAreEqualWhateverTheirCaseAndNothingElseIs() {
     var key = QuestionKey(secret: Self.secret())
     var hashes: Set<UInt64> = []
-    let names = ["a.example", "b.example", "a.examplf", "aa.example", "@.example", "[.example", "`.example", "{.example"]
+    let names = [
+      "a.example", "b.example", "a.examplf", "aa.example", "@.example", "[.example", "`.example", "{.example",
+    ]
     for text in names {
       fill(&key, name(text).wire)
       let hash = key.hash
@@ -99,7 +101,7 @@ import Wire
     }
     #expect(found > 200)
     var seen = 0
-    cache.forEach { _ in seen += 1 }
+    cache.visitAll { _ in seen += 1 }
     let count = cache.count
     #expect(seen == count)
   }

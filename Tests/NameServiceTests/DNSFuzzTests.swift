@@ -66,7 +66,7 @@ import Wire
       cache.insert(StoredAnswer(records: records, origin: .upstream, stored: 1, expires: 9, generation: 1), for: key)
     }
     var writer = ByteWriter()
-    cache.forEach { CacheDump.append($0, stored: 1, expires: 9, to: &writer) }
+    cache.visitAll { CacheDump.append($0, stored: 1, expires: 9, to: &writer) }
     let file = CacheDump.file([writer.bytes])
     #expect(CacheDump.read(file)?.count == 20)
     for _ in 0..<2_000 {

@@ -60,10 +60,11 @@ import Wire
     #expect(bytes.suffix(17) == [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 3])
   }
 
-  @Test(arguments: [
-    (DNSFlags.recursionDesired, false, false), ([.recursionDesired, .authenticData], false, true),
-    (.recursionDesired, true, true),
-  ] as [(DNSFlags, Bool, Bool)])
+  @Test(
+    arguments: [
+      (DNSFlags.recursionDesired, false, false), ([.recursionDesired, .authenticData], false, true),
+      (.recursionDesired, true, true),
+    ] as [(DNSFlags, Bool, Bool)])
   func authenticDataIsToldToThoseWhoAskForIt(_ flags: DNSFlags, _ dnssec: Bool, _ isTold: Bool) throws {
     let bytes = try entry(makeQuery("www.example", flags: flags, payload: 1232, dnssec: dnssec), oneAddress, now: 100)
     #expect(DNSMessage(bytes.span.bytes)!.flags.contains(.authenticData) == isTold)

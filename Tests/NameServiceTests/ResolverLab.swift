@@ -38,9 +38,12 @@ struct ScriptedReply {
     let asked = message.question!
     var writer = ByteWriter()
     writer.write(message.identifier &+ identifierOffset)
-    writer.write(DNSFlags([.response, .recursionDesired, .recursionAvailable]).union(flags).rawValue
-      | (isTruncated ? DNSFlags.truncated.rawValue : 0) | code.rawValue)
-    for count in [leavesQuestionOut ? 0 : 1, records.count, (startOfAuthority == nil ? 0 : 1) + (referral == nil ? 0 : 1), 0] {
+    writer.write(
+      DNSFlags([.response, .recursionDesired, .recursionAvailable]).union(flags).rawValue
+        | (isTruncated ? DNSFlags.truncated.rawValue : 0) | code.rawValue)
+    for count in [
+      leavesQuestionOut ? 0 : 1, records.count, (startOfAuthority == nil ? 0 : 1) + (referral == nil ? 0 : 1), 0,
+    ] {
       writer.write(UInt16(count))
     }
     if leavesQuestionOut { return writer.bytes }

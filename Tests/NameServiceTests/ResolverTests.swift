@@ -68,11 +68,13 @@ import Wire
     ("type", ScriptedReply(type: .aaaa)),
   ])
   func anAnswerToAnotherQuestionIsIgnored(_ kind: String, _ forged: ScriptedReply) throws {
-    let lab = ResolverLab([one: { _ in
-      var forged = forged
-      forged.records = [(.a, 300, [6, 6, 6, 6])]
-      return [forged.after(5), forged.after(6), .a("192.0.2.1").after(20)]
-    }])
+    let lab = ResolverLab([
+      one: { _ in
+        var forged = forged
+        forged.records = [(.a, 300, [6, 6, 6, 6])]
+        return [forged.after(5), forged.after(6), .a("192.0.2.1").after(20)]
+      }
+    ])
     lab.ask("www.example")
     lab.run(100)
     #expect(try #require(lab.outcomes.first).outcome.address == "192.0.2.1")
@@ -80,10 +82,12 @@ import Wire
   }
 
   @Test func manyForgeriesMoveTheQuestionToTCP() throws {
-    let lab = ResolverLab([one: { query in
-      if query.isStream { return [.a("192.0.2.1").after(30)] }
-      return (0..<100).map { ScriptedReply(identifierOffset: UInt16($0 + 1)).after(5) }
-    }])
+    let lab = ResolverLab([
+      one: { query in
+        if query.isStream { return [.a("192.0.2.1").after(30)] }
+        return (0..<100).map { ScriptedReply(identifierOffset: UInt16($0 + 1)).after(5) }
+      }
+    ])
     lab.ask("www.example")
     lab.run(100)
     #expect(try #require(lab.outcomes.first).outcome.address == "192.0.2.1")
@@ -91,11 +95,13 @@ import Wire
   }
 
   @Test func aServerThatFoldsCaseIsAskedOverTCPOnceAndThenWithoutRandomCase() throws {
-    let lab = ResolverLab([one: { query in
-      var reply = ScriptedReply.a("192.0.2.1")
-      reply.question = query.message.name.canonical
-      return [reply.after(10)]
-    }])
+    let lab = ResolverLab([
+      one: { query in
+        var reply = ScriptedReply.a("192.0.2.1")
+        reply.question = query.message.name.canonical
+        return [reply.after(10)]
+      }
+    ])
     lab.ask("a-long-name-with-many-letters.example")
     lab.run(100)
     lab.ask("another-long-name-with-many-letters.example", ticket: 2)
@@ -113,7 +119,9 @@ import Wire
   }
 
   @Test func aTruncatedAnswerIsFetchedOverTCP() throws {
-    let lab = ResolverLab([one: { $0.isStream ? [.a("192.0.2.1").after(20)] : [ScriptedReply(isTruncated: true).after(20)] }])
+    let lab = ResolverLab([
+      one: { $0.isStream ? [.a("192.0.2.1").after(20)] : [ScriptedReply(isTruncated: true).after(20)] }
+    ])
     lab.ask("www.example")
     lab.run(100)
     #expect(lab.seen.map(\.isStream) == [false, true])
@@ -122,9 +130,12 @@ import Wire
 
   @Test(arguments: [DNSResponseCode.formatError, .notImplemented], [false, true])
   func aServerWithoutEDNSIsAskedWithoutAndRemembered(_ code: DNSResponseCode, leavesQuestionOut: Bool) throws {
-    let lab = ResolverLab([one: { query in
-      query.hasEDNS ? [ScriptedReply(code: code, leavesQuestionOut: leavesQuestionOut).after(5)] : [.a("192.0.2.1").after(5)]
-    }])
+    let lab = ResolverLab([
+      one: { query in
+        query.hasEDNS
+          ? [ScriptedReply(code: code, leavesQuestionOut: leavesQuestionOut).after(5)] : [.a("192.0.2.1").after(5)]
+      }
+    ])
     lab.ask("www.example")
     lab.run(100)
     lab.ask("mail.example", ticket: 2)
@@ -144,11 +155,13 @@ import Wire
   }
 
   @Test func aReferralIsNoAnswer() throws {
-    let lab = ResolverLab([one: { _ in
-      var reply = ScriptedReply()
-      reply.referral = DomainName("example")
-      return [reply]
-    }])
+    let lab = ResolverLab([
+      one: { _ in
+        var reply = ScriptedReply()
+        reply.referral = DomainName("example")
+        return [reply]
+      }
+    ])
     lab.ask("www.example")
     lab.run(7_000)
     #expect(try #require(lab.outcomes.first).outcome.failure == .networkError)
@@ -242,9 +255,11 @@ import Wire
 
   @Test(arguments: [(900, 60, 60), (30, 60, 30), (90_000, 90_000, 3_600)])
   func negativeAnswersLiveAsTheirSOASays(_ ttl: UInt32, _ minimum: UInt32, _ expected: UInt32) throws {
-    let lab = ResolverLab([one: { _ in
-      [ScriptedReply(code: .nameError, startOfAuthority: (ttl, minimum)).after(5)]
-    }])
+    let lab = ResolverLab([
+      one: { _ in
+        [ScriptedReply(code: .nameError, startOfAuthority: (ttl, minimum)).after(5)]
+      }
+    ])
     lab.ask("missing.example")
     lab.run(100)
     #expect(try #require(lab.outcomes.first).outcome.ttl == expected)

@@ -48,19 +48,20 @@ import Wire
     }
   }
 
-  @Test(arguments: [
-    ("no question", [0, 0, 0, 0], []), ("two questions", [2, 0, 0, 0], [0, 0, 1, 0, 1, 0, 0, 1, 0, 1]),
-    ("an answer", [1, 1, 0, 0], [0, 0, 1, 0, 1]), ("no type", [1, 0, 0, 0], [0, 0]),
-    ("a name that is cut", [1, 0, 0, 0], [5, 0x61]), ("a pointer as name", [1, 0, 0, 0], [0xc0, 12, 0, 1, 0, 1]),
-    ("a label of 64", [1, 0, 0, 0], [64] + [UInt8](repeating: 0x61, count: 64) + [0, 0, 1, 0, 1]),
-    ("a missing record", [1, 0, 0, 1], [0, 0, 1, 0, 1]),
-    ("a record that is cut", [1, 0, 0, 1], [0, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 9]),
-    ("OPT with a name", [1, 0, 0, 1], [0, 0, 1, 0, 1, 1, 0x61, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]),
-    (
-      "OPT twice", [1, 0, 0, 2],
-      [0, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]
-    ),
-  ] as [(String, [UInt16], [UInt8])])
+  @Test(
+    arguments: [
+      ("no question", [0, 0, 0, 0], []), ("two questions", [2, 0, 0, 0], [0, 0, 1, 0, 1, 0, 0, 1, 0, 1]),
+      ("an answer", [1, 1, 0, 0], [0, 0, 1, 0, 1]), ("no type", [1, 0, 0, 0], [0, 0]),
+      ("a name that is cut", [1, 0, 0, 0], [5, 0x61]), ("a pointer as name", [1, 0, 0, 0], [0xc0, 12, 0, 1, 0, 1]),
+      ("a label of 64", [1, 0, 0, 0], [64] + [UInt8](repeating: 0x61, count: 64) + [0, 0, 1, 0, 1]),
+      ("a missing record", [1, 0, 0, 1], [0, 0, 1, 0, 1]),
+      ("a record that is cut", [1, 0, 0, 1], [0, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 9]),
+      ("OPT with a name", [1, 0, 0, 1], [0, 0, 1, 0, 1, 1, 0x61, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]),
+      (
+        "OPT twice", [1, 0, 0, 2],
+        [0, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]
+      ),
+    ] as [(String, [UInt16], [UInt8])])
   func malformedQueriesAreToldFromOthers(_ problem: String, _ counts: [UInt16], _ rest: [UInt8]) {
     let bytes = message(counts, rest)
     #expect(throws: DNSQuery.Failure.malformed, "\(problem)") { try DNSQuery(reading: bytes.span.bytes) }
@@ -84,11 +85,12 @@ import Wire
     #expect(read?.end == 35)
   }
 
-  @Test(arguments: [
-    ("to itself", [0xc0, 29]), ("forward", [0xc0, 31, 0]), ("into the header", [0xc0, 4]),
-    ("behind the end", [0xff, 0xff]), ("cut", [0xc0]), ("of a type that does not exist", [0x80, 12]),
-    ("in a circle", [1, 0x61, 0xc0, 29]),
-  ] as [(String, [UInt8])])
+  @Test(
+    arguments: [
+      ("to itself", [0xc0, 29]), ("forward", [0xc0, 31, 0]), ("into the header", [0xc0, 4]),
+      ("behind the end", [0xff, 0xff]), ("cut", [0xc0]), ("of a type that does not exist", [0x80, 12]),
+      ("in a circle", [1, 0x61, 0xc0, 29]),
+    ] as [(String, [UInt8])])
   func pointersThatLeadNowhereAreRefused(_ kind: String, _ pointer: [UInt8]) {
     let bytes = message([1, 0, 0, 0], name + addressQuestion + pointer)
     let isRead = bytes.span.bytes.dnsName(at: 29) != nil
@@ -108,13 +110,14 @@ import Wire
       writer.bytes == example + [0, 15, 0, 1, 0, 0, 1, 44, 0, 16, 0, 10, 4, 0x6d, 0x61, 0x69, 0x6c] + example)
   }
 
-  @Test(arguments: [
-    ("A of three octets", [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 3, 1, 2, 3]),
-    ("AAAA of four", [0, 0, 28, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4]),
-    ("CNAME with something behind", [0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 2, 0, 9]),
-    ("SOA without numbers", [0, 0, 6, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0]),
-    ("data beyond the end", [0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 9, 1]),
-  ] as [(String, [UInt8])])
+  @Test(
+    arguments: [
+      ("A of three octets", [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 3, 1, 2, 3]),
+      ("AAAA of four", [0, 0, 28, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4]),
+      ("CNAME with something behind", [0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 2, 0, 9]),
+      ("SOA without numbers", [0, 0, 6, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0]),
+      ("data beyond the end", [0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 9, 1]),
+    ] as [(String, [UInt8])])
   func recordsWithDataThatCannotBeAreRefused(_ kind: String, _ octets: [UInt8]) {
     let bytes = message([1, 1, 0, 0], flags: 0x8180, name + addressQuestion + octets)
     #expect(record(in: bytes) == nil, "\(kind)")

@@ -94,12 +94,12 @@ struct AnswerCache: ~Copyable {
   /// Forgets the entries whose name, in lower case on the wire, fulfils a condition.
   mutating func removeAll(where shouldRemove: (UnsafeRawBufferPointer) -> Bool) {
     var unwanted: [CacheEntry] = []
-    forEach { if shouldRemove($0.name) { unwanted.append($0) } }
+    visitAll { if shouldRemove($0.name) { unwanted.append($0) } }
     for entry in unwanted { unlink(entry) }
   }
 
   /// Every entry, oldest first.
-  func forEach(_ body: (CacheEntry) -> Void) {
+  func visitAll(_ body: (CacheEntry) -> Void) {
     var offset = tail
     var left = used
     while left > 0 {
