@@ -13,7 +13,7 @@ public final class FactReader<Value: Codable & Sendable & Equatable> {
 
   private let files: FactFiles
   private let loop: EventLoop
-  private var stream: UnixStream?
+  private var stream: StreamSocket?
   private var retry: EventLoop.Timer?
 
   /// Milliseconds between attempts to reach a writer that is away.
@@ -42,7 +42,7 @@ public final class FactReader<Value: Codable & Sendable & Equatable> {
   }
 
   private func connect() {
-    guard let stream = try? UnixStream(connectingTo: files.socket, kind: .sequencedPackets, loop: loop) else {
+    guard let stream = try? StreamSocket(connectingTo: files.socket, kind: .sequencedPackets, loop: loop) else {
       retry = loop.schedule(afterMilliseconds: Self.retryMilliseconds) { [weak self] in self?.connect() }
       return
     }

@@ -110,11 +110,11 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
 
 /// Tells connected readers that there is something new: one byte for any number of changes.
 final class FactAnnouncer {
-  private let listener: UnixListener
-  private var readers: [UnixStream] = []
+  private let listener: StreamListener
+  private var readers: [StreamSocket] = []
 
   init(path: String, loop: EventLoop) throws(SystemError) {
-    listener = try UnixListener(path: path, kind: .sequencedPackets, mode: 0o660, loop: loop)
+    listener = try StreamListener(path: path, kind: .sequencedPackets, mode: 0o660, loop: loop)
     listener.onConnection = { [unowned self] stream in
       readers.append(stream)
       // A change between the reader's connect and this accept was announced to nobody.

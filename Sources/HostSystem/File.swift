@@ -84,3 +84,17 @@ public enum File {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }
+
+extension File {
+  /// The user who owns a file or folder; nil where there is none.
+  public static func owner(of path: String) -> UInt32? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_uid : nil
+  }
+
+  /// Changes the owner where this process may and both numbers exist here. A process that may not, or a user namespace
+  /// without those users, runs all daemons as one user, who owns the folders already.
+  public static func give(_ path: String, to user: UInt32, group: UInt32) {
+    _ = chown(path, user, group)
+  }
+}

@@ -31,6 +31,8 @@ public enum FactKinds {
   public static var neighbours: FactKind<NeighbourFact> { FactKind("neighbours") }
   /// Rules with their hits [rule name]. Writer: network.
   public static var rules: FactKind<RuleFact> { FactKind("rules") }
+  /// What the packet filter dropped lately [sixteen digits, in order]. Writer: network.
+  public static var firewallLog: FactKind<FirewallLogEntry> { FactKind("firewall-log") }
   /// DHCPv4 leases [address]. Writer: addresses.
   public static var leases: FactKind<Lease> { FactKind("leases", isDurable: true) }
   /// Names of the household zone [name]. Writer: names.
@@ -201,6 +203,56 @@ public struct RuleFact: Codable, Sendable, Equatable {
     self.summary = summary
     self.packets = packets
     self.bytes = bytes
+  }
+}
+
+/// A packet that the packet filter dropped and reported.
+public struct FirewallLogEntry: Codable, Sendable, Equatable {
+  public var time: UnixTime
+  /// Name of the rule: `input.wan.drop`, `antispoof.home` …
+  public var rule: String
+  /// Name of the network or uplink that it came in by; the interface's name where the configuration has none for it.
+  public var zone: String
+  /// Name of the device that sent it, where one is recognised.
+  public var device: String?
+  /// Who sent it, on the link.
+  public var hardware: MACAddress?
+  public var source: IPAddress
+  public var destination: IPAddress
+  /// IP protocol number: 6 TCP, 17 UDP, 1 and 58 ICMP.
+  public var transport: UInt8
+  /// Nil where the protocol has no ports, or the packet ends before them.
+  public var sourcePort: UInt16?
+  public var destinationPort: UInt16?
+
+  public init(
+    time: UnixTime, rule: String, zone: String, device: String?, hardware: MACAddress?, source: IPAddress,
+    destination: IPAddress, transport: UInt8, sourcePort: UInt16?, destinationPort: UInt16?
+  ) {
+    self.time = time
+    self.rule = rule
+    self.zone = zone
+    self.device = device
+    self.hardware = hardware
+    self.source = source
+    self.destination = destination
+    self.transport = transport
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+  }
+}
+
+extension FirewallLogEntry: CustomStringConvertible {
+  /// `input.wan.drop wan tcp 198.51.100.7:40000 → 203.0.113.10:22`.
+  public var description: String {
+    let names: [UInt8: String] = [1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"]
+    let sender = device.map { " (\($0))" } ?? ""
+    return "\(rule) \(zone) \(names[transport] ?? "protocol \(transport)") "
+      + "\(Self.end(source, sourcePort))\(sender) → \(Self.end(destination, destinationPort))"
+  }
+
+  private static func end(_ address: IPAddress, _ port: UInt16?) -> String {
+    port.map { SocketAddress(address, port: $0).description } ?? address.description
   }
 }
 

@@ -84,7 +84,7 @@ extension InterfaceAddress: LosslessStringConvertible {
       self.init(address, length: address.family.bits)
       return
     }
-    let digits = text[text.index(after: slash)...]
+    let digits = text[text.utf8.index(after: slash)...]
     guard let address = IPAddress(String(text[..<slash])), !digits.isEmpty, digits.utf8.count <= 3,
       digits.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }), let length = Int(digits)
     else { return nil }

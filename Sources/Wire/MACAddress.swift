@@ -52,7 +52,7 @@ extension MACAddress: LosslessStringConvertible {
 }
 
 /// The value of one ASCII hexadecimal digit, or nil.
-func hexadecimalValue(of byte: UInt8) -> UInt8? {
+package func hexadecimalValue(of byte: UInt8) -> UInt8? {
   switch byte {
   case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
   case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10

@@ -1,0 +1,137 @@
+public import Household
+
+/// What `GET /v1/status` answers.
+public struct StatusReport: Codable, Sendable {
+  public var version: String
+  public var commit: CommitSummary?
+  public var provisional: ProvisionalReport?
+  /// Whether lares.toml says something else than the commit in force.
+  public var candidateDiffers: Bool
+  public var daemons: [DaemonReport]
+  /// The first check that fails, which is the cause of those below it; nil: all is well.
+  public var diagnosis: String?
+  public var checks: [Check]
+  public var uplinks: [UplinkFact]
+  public var links: [LinkFact]
+  public var paused: [PauseFact]
+
+  /// Everything that is wrong now, a sentence each.
+  public var problems: [String] {
+    (diagnosis.map { [$0] } ?? []) + daemons.flatMap { daemon in daemon.problems.map { "\(daemon.name): \($0)" } }
+  }
+}
+
+/// A commit without its files.
+public struct CommitSummary: Codable, Sendable, Equatable {
+  public var number: Int
+  public var author: String
+  public var reason: String
+  public var time: UnixTime
+  public var undoes: Int?
+
+  init(_ commit: Commit) {
+    number = commit.number
+    author = commit.author
+    reason = commit.reason
+    time = commit.time
+    undoes = commit.undoes
+  }
+}
+
+public struct ProvisionalReport: Codable, Sendable {
+  public var commit: Int
+  public var owner: String
+  public var secondsLeft: Int
+  /// Checks that were good before the commit and are bad now.
+  public var worse: [String]
+}
+
+public struct DaemonReport: Codable, Sendable {
+  public var name: String
+  public var isRunning: Bool
+  public var appliedCommit: Int
+  public var problems: [String]
+  public var notes: [String]
+}
+
+/// One row of `lares devices`: a configured device, or somebody that only a lease or a neighbour entry tells of.
+public struct DeviceReport: Codable, Sendable, Equatable {
+  /// The device's name, else the name its lease asked for, else its hardware address.
+  public var name: String
+  /// Whether lares.toml names it.
+  public var isKnown: Bool
+  public var network: String?
+  public var addresses: [String]
+  public var hardware: [String]
+  public var isPaused: Bool
+  public var lastSeen: UnixTime?
+}
+
+/// What `lares dns` shows.
+public struct NamesReport: Codable, Sendable {
+  public var names: [NameFact]
+  public var metrics: [String: Double]
+}
+
+/// What `lares firewall` shows.
+public struct FirewallReport: Codable, Sendable {
+  public var rules: [RuleFact]
+}
+
+/// One line of the firewall log. Keys grow; give the last one as `after` to get what came since.
+public struct LoggedDrop: Codable, Sendable {
+  public var key: String
+  public var packet: FirewallLogEntry
+}
+
+/// The answer to a change of the configuration.
+public struct ChangeReport: Codable, Sendable {
+  public var commit: Int
+  /// What changed, in words.
+  public var changes: [String]
+  /// Seconds until it reverts unless confirmed; nil: it stays.
+  public var confirmWithin: Int?
+}
+
+struct CommitRequest: Codable {
+  var reason: String?
+  /// Seconds; 0: no window; nil: the default.
+  var window: Int?
+  /// Files to commit instead of those in the configuration's folder.
+  var files: [String: String]?
+}
+
+struct RollbackRequest: Codable {
+  var commit: Int
+  var reason: String?
+  var window: Int?
+  /// Whether uncommitted changes in lares.toml may be lost.
+  var discard: Bool?
+}
+
+struct EditRequest: Codable {
+  var path: String
+  /// TOML, or a bare word where the schema wants text; nil: remove the key.
+  var value: String?
+}
+
+/// The answer to an edit of lares.toml.
+public struct EditReport: Codable, Sendable {
+  /// False where the file said so already.
+  public var changed: Bool
+  /// What is wrong with the edited file, so that it cannot be committed yet; several edits may lead through such states.
+  public var diagnostics: [String]
+}
+
+struct PauseRequest: Codable {
+  /// nil: until resumed.
+  var seconds: Int?
+}
+
+struct SecretRequest: Codable { var value: String }
+
+/// Every refusal's body.
+public struct ErrorReport: Codable, Sendable {
+  public var error: String
+  public init(error: String) { self.error = error }
+}

@@ -1,0 +1,205 @@
+import Configuration
+import HostSystem
+import Household
+import Wire
+
+extension ControlDaemon {
+  /// Who asks, and what they may do.
+  private struct Caller {
+    var name: String
+    var mayChange: Bool
+  }
+
+  private func caller(of request: APIRequest) -> Caller {
+    guard let user = request.peerUser else { return Caller(name: "nobody", mayChange: false) }
+    return Caller(name: ProcessIdentity.userName(user), mayChange: user == 0 || user == ownerUser)
+  }
+
+  /// Answers a request on the control socket.
+  func answer(_ request: APIRequest) -> APIResponse {
+    do {
+      return try route(request, caller(of: request))
+    } catch let error as ControlError {
+      return Self.refusal(error.status, "\(error)")
+    } catch let errors as ConfigurationErrors {
+      return Self.refusal(422, "\(errors)")
+    } catch {
+      return Self.refusal(500, "\(error)")
+    }
+  }
+
+  /// Answers a request on the metrics port: nothing but the metrics, and only with the token.
+  func answerMetrics(_ request: APIRequest, token: SecretName) -> APIResponse {
+    guard request.head.path == "/metrics" else { return Self.refusal(404, "only /metrics is served here") }
+    guard let secret = try? secrets.value(of: token), !secret.isEmpty else {
+      return Self.refusal(503, "the token is not set: lares secret set \(token.name)")
+    }
+    let given = request.head.value(of: "authorization") ?? ""
+    guard Self.isEqualInConstantTime(Array(given.utf8), Array("Bearer \(secret)".utf8)) else {
+      return Self.refusal(401, "a bearer token is needed")
+    }
+    return metricsResponse()
+  }
+
+  /// Compares without telling by its time how much was right.
+  private static func isEqualInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    guard a.count == b.count else { return false }
+    return zip(a, b).reduce(0 as UInt8) { $0 | $1.0 ^ $1.1 } == 0
+  }
+
+  private static func refusal(_ status: Int, _ why: String) -> APIResponse {
+    let body = (try? JSON.encode(ErrorReport(error: why))) ?? []
+    return APIResponse(status: status, body: body)
+  }
+
+  private func route(_ request: APIRequest, _ caller: Caller) throws -> APIResponse {
+    let parts = request.head.path.split(separator: "/").map { percentDecoded($0) ?? "" }
+    if parts == ["metrics"] { return metricsResponse() }
+    guard parts.first == "v1" else { throw ControlError.notFound("\(request.head.path) (the API is under /v1)") }
+    let method = request.head.method
+    if method != "GET", !caller.mayChange {
+      throw ControlError.notAllowed("\(caller.name) may look but not change; be root or the owner of the configuration")
+    }
+    switch (method, parts.dropFirst().first, Array(parts.dropFirst(2))) {
+    case ("GET", "status", []): return try json(statusReport())
+    case ("GET", "devices", []): return try json(deviceReports())
+    case ("GET", "leases", []):
+      return try json(facts.leases.values.values.sorted { $0.address < $1.address })
+    case ("GET", "firewall", []):
+      return try json(FirewallReport(rules: facts.rules.values.values.sorted { $0.name < $1.name }))
+    case ("GET", "firewall", ["log"]):
+      let after = request.head.queryValue("after") ?? ""
+      let entries = facts.firewallLog.values.filter { $0.key > after }.sorted { $0.key < $1.key }
+      return try json(entries.map { LoggedDrop(key: $0.key, packet: $0.value) })
+    case ("GET", "dns", []): return try json(namesReport())
+    case ("GET", "configuration", []): return try json(committed())
+    case (_, "configuration", let rest): return try configuration(method, rest, request, caller)
+    case (_, "devices", let rest) where rest.count == 2: return try device(method, rest[0], rest[1], request, caller)
+    case (_, "secrets", let rest): return try secret(method, rest, request)
+    default: throw ControlError.notFound(request.head.path)
+    }
+  }
+
+  private func json(_ value: some Encodable) throws -> APIResponse {
+    APIResponse(body: try JSON.encode(value) + [UInt8(ascii: "\n")])
+  }
+
+  private func body<Body: Decodable>(_ request: APIRequest, as _: Body.Type = Body.self) throws -> Body {
+    do {
+      return try JSON.decode(Body.self, from: request.body.isEmpty ? Array("{}".utf8) : request.body)
+    } catch {
+      throw ControlError.badRequest("the body is not the JSON that this call takes: \(error)")
+    }
+  }
+
+  private func metricsResponse() -> APIResponse {
+    let all = facts.metrics.reduce(into: [:]) { $0.merge($1.values) { old, _ in old } }
+    return APIResponse(contentType: "text/plain; version=0.0.4", body: Array(Metrics.text(all).utf8))
+  }
+
+  // MARK: - Configuration
+
+  private func committed() throws -> [String: String] {
+    guard let head = try change.head() else { throw ControlError.nothingCommitted }
+    return head.files
+  }
+
+  private func configuration(
+    _ method: String, _ rest: [String], _ request: APIRequest, _ caller: Caller
+  ) throws -> APIResponse {
+    switch (method, rest) {
+    case ("GET", ["candidate"]): return try json(candidate.read())
+    case ("PATCH", ["candidate"]):
+      let edit: EditRequest = try body(request)
+      let before = ConfigurationText(files: try candidate.read())
+      let after = try edit.value.map { try before.setting(edit.path, to: $0) } ?? before.removing(edit.path)
+      try candidate.write(after.files, before: before.files)
+      return try json(
+        EditReport(changed: after != before, diagnostics: after.check().diagnostics.map(\.description)))
+    case ("GET", ["diff"]):
+      let from = try request.head.queryValue("from").map(commitNumber)
+      let to = try request.head.queryValue("to").map(commitNumber)
+      let old = try from.map { try change.history.commit($0).files } ?? committed()
+      let new = try to.map { try change.history.commit($0).files } ?? candidate.read()
+      return try json(changes(from: old, to: new))
+    case ("POST", ["commit"]):
+      let wanted: CommitRequest = try body(request)
+      return try json(
+        commit(
+          wanted.files ?? candidate.read(), author: caller.name, reason: wanted.reason ?? "",
+          window: window(wanted.window)))
+    case ("POST", ["confirm"]):
+      let number = try confirm(connectionOpened: request.connectionOpened, by: caller.name)
+      return try json(ChangeReport(commit: number, changes: [], confirmWithin: nil))
+    case ("POST", ["rollback"]): return try json(rollBack(body(request), by: caller.name))
+    case ("GET", ["history"]):
+      let newest = change.history.newest
+      return try json(
+        (1...max(1, newest)).reversed().prefix(newest).map { CommitSummary(try change.history.commit($0)) })
+    case ("GET", let parts) where parts.count == 2 && parts[0] == "history":
+      return try json(change.history.commit(commitNumber(parts[1])))
+    default: throw ControlError.notFound("\(method) \(request.head.path)")
+    }
+  }
+
+  private func commitNumber(_ text: String) throws -> Int {
+    guard let number = Int(text) else { throw ControlError.badRequest("\"\(text)\" is not the number of a commit") }
+    return number
+  }
+
+  /// Zero seconds mean no window, none given the default.
+  private func window(_ seconds: Int?) -> Int? {
+    seconds == 0 ? nil : seconds ?? ChangeControl<FileHistory>.defaultWindow
+  }
+
+  private func rollBack(_ wanted: RollbackRequest, by author: String) throws -> ChangeReport {
+    let target = try change.history.commit(wanted.commit)
+    let before = try? candidate.read()
+    if wanted.discard != true, let before, try before != committed(), before != target.files {
+      throw ControlError.candidateDiffers
+    }
+    let report = try commit(
+      target.files, author: author, reason: wanted.reason ?? "Back to commit \(wanted.commit)",
+      window: window(wanted.window), undoes: change.history.newest)
+    try candidate.write(target.files, before: before ?? [:])
+    return report
+  }
+
+  /// What differs between two sets of files, where both can be understood.
+  private func changes(from old: [String: String], to new: [String: String]) throws -> [ConfigurationDiff.Change] {
+    try ConfigurationDiff(from: ConfigurationText(files: old).parse(), to: ConfigurationText(files: new).parse())
+      .changes
+  }
+
+  // MARK: - Devices and secrets
+
+  private func device(
+    _ method: String, _ name: String, _ action: String, _ request: APIRequest, _ caller: Caller
+  ) throws -> APIResponse {
+    guard method == "POST" else { throw ControlError.wrongMethod(request.head.path, allowed: ["POST"]) }
+    guard let model, model.device(named: name) != nil else {
+      throw ControlError.unknownDevice(name, nearest: nearestWord(to: name, among: (model?.devices ?? []).map(\.name)))
+    }
+    switch action {
+    case "pause":
+      let wanted: PauseRequest = try body(request)
+      if let seconds = wanted.seconds, !(1...31_536_000).contains(seconds) {
+        throw ControlError.badRequest("a pause lasts from one second to one year")
+      }
+      try pause(name, seconds: wanted.seconds, by: caller.name)
+    case "resume": try resume(name, by: caller.name)
+    default: throw ControlError.notFound(request.head.path)
+    }
+    return try json(deviceReports().filter { $0.name == name })
+  }
+
+  private func secret(_ method: String, _ rest: [String], _ request: APIRequest) throws -> APIResponse {
+    switch (method, rest.count) {
+    case ("GET", 0): return try json(secrets.names)
+    case ("PUT", 1): try secrets.set(rest[0], to: body(request, as: SecretRequest.self).value)
+    case ("DELETE", 1): try secrets.remove(rest[0])
+    default: throw ControlError.notFound("\(method) \(request.head.path)")
+    }
+    return try json(secrets.names)
+  }
+}

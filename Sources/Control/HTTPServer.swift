@@ -1,0 +1,126 @@
+import HostSystem
+import Wire
+
+/// A request with what is known of who asks.
+struct APIRequest {
+  var head: HTTPRequestHead
+  var body: [UInt8]
+  /// The user at the other end of the unix socket; nil over TCP.
+  var peerUser: UInt32?
+  /// When the connection was made.
+  var connectionOpened: Instant
+}
+
+struct APIResponse {
+  var status = 200
+  var contentType = "application/json"
+  var body: [UInt8]
+}
+
+/// Serves HTTP/1.1 on one listener: keep-alive and pipelining, with limits on connections, sizes and idle time.
+final class HTTPServer {
+  private let listener: StreamListener
+  private let loop: EventLoop
+  private let handler: (APIRequest) -> APIResponse
+  private var connections: [ObjectIdentifier: Connection] = [:]
+
+  private static var connectionLimit: Int { 128 }
+  private static var idleMilliseconds: Int64 { 30_000 }
+
+  private final class Connection {
+    let stream: StreamSocket
+    let opened = Clock.now
+    var lastHeard = Clock.now
+    var input = HTTPMessageBuffer()
+    var output: ArraySlice<UInt8> = []
+    var closesAfterOutput = false
+
+    init(_ stream: StreamSocket) { self.stream = stream }
+  }
+
+  init(_ listener: StreamListener, loop: EventLoop, handler: @escaping (APIRequest) -> APIResponse) {
+    self.listener = listener
+    self.loop = loop
+    self.handler = handler
+    listener.onConnection = { [unowned self] in accept($0) }
+    scheduleIdleSweep()
+  }
+
+  private func accept(_ stream: StreamSocket) {
+    guard connections.count < Self.connectionLimit else {
+      stream.close()
+      return
+    }
+    let connection = Connection(stream)
+    connections[ObjectIdentifier(connection)] = connection
+    stream.onReadable = { [unowned self, unowned connection] in read(connection) }
+    stream.onWritable = { [unowned self, unowned connection] in flush(connection) }
+  }
+
+  private func scheduleIdleSweep() {
+    loop.schedule(afterMilliseconds: Self.idleMilliseconds / 2) { [weak self] in
+      guard let self else { return }
+      let oldest = Clock.now.advanced(milliseconds: -Self.idleMilliseconds)
+      for connection in connections.values where connection.lastHeard < oldest { close(connection) }
+      scheduleIdleSweep()
+    }
+  }
+
+  private func close(_ connection: Connection) {
+    connection.stream.close()
+    connections[ObjectIdentifier(connection)] = nil
+  }
+
+  private func read(_ connection: Connection) {
+    reading: while !connection.closesAfterOutput {
+      switch connection.stream.read(limit: 65_536) {
+      case .bytes(let bytes):
+        connection.lastHeard = Clock.now
+        connection.input.append(bytes)
+        answerWholeRequests(connection)
+      case .wouldBlock: break reading
+      case .closed:
+        close(connection)
+        return
+      }
+    }
+    flush(connection)
+  }
+
+  private func answerWholeRequests(_ connection: Connection) {
+    do {
+      while let (head, body) = try connection.input.nextRequest() {
+        let wantsClose = head.value(of: "connection")?.utf8.map(lowercased) == Array("close".utf8)
+        let response = handler(
+          APIRequest(
+            head: head, body: body, peerUser: connection.stream.peerUser, connectionOpened: connection.opened))
+        send(response, on: connection, isLast: wantsClose)
+        if wantsClose { return }
+      }
+    } catch {
+      let body = Array("{\"error\":\"the request is not HTTP that this server takes\"}\n".utf8)
+      send(APIResponse(status: error.status, body: body), on: connection, isLast: true)
+    }
+  }
+
+  private func send(_ response: APIResponse, on connection: Connection, isLast: Bool) {
+    var fields = [HTTPField("Content-Type", response.contentType), HTTPField("Cache-Control", "no-store")]
+    if isLast { fields.append(HTTPField("Connection", "close")) }
+    connection.output += HTTPEncoder.response(
+      HTTPResponseHead(status: response.status, fields: fields), body: response.body)
+    connection.closesAfterOutput = connection.closesAfterOutput || isLast
+  }
+
+  private func flush(_ connection: Connection) {
+    while !connection.output.isEmpty {
+      guard let count = connection.stream.write(connection.output) else {
+        close(connection)
+        return
+      }
+      if count == 0 { break }
+      connection.output = connection.output.dropFirst(count)
+    }
+    connection.stream.wantsWritable = !connection.output.isEmpty
+    if connection.output.isEmpty, connection.closesAfterOutput { close(connection) }
+  }
+}

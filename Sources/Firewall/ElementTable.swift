@@ -1,0 +1,181 @@
+import Glibc
+import Wire
+
+/// The elements of a set: records of equal length in one buffer, sorted by their bytes, each once. A hundred thousand are one allocation.
+///
+/// A record is a key, or the first and the last key of a range, and behind it the value of a map.
+public struct ElementTable: Sendable, Equatable {
+  let keyLength: Int
+  let valueLength: Int
+  let isRanges: Bool
+  private(set) var bytes: [UInt8] = []
+
+  init(keyLength: Int, valueLength: Int = 0, isRanges: Bool = false, records: some Sequence<[UInt8]> = []) {
+    self.keyLength = keyLength
+    self.valueLength = valueLength
+    self.isRanges = isRanges
+    for record in records { append(record) }
+    sort()
+  }
+
+  /// Records in any order, one behind the other.
+  init(keyLength: Int, valueLength: Int, isRanges: Bool, unsorted: [UInt8]) {
+    self.keyLength = keyLength
+    self.valueLength = valueLength
+    self.isRanges = isRanges
+    bytes = unsorted
+    sort()
+  }
+
+  var recordLength: Int { (isRanges ? 2 : 1) * keyLength + valueLength }
+
+  /// How many elements there are; of a set of ranges, how many ranges.
+  public var count: Int { recordLength == 0 ? 0 : bytes.count / recordLength }
+  public var isEmpty: Bool { bytes.isEmpty }
+
+  func record(_ index: Int) -> ArraySlice<UInt8> { bytes[index * recordLength..<(index + 1) * recordLength] }
+
+  /// Whether the key is there, or in one of the ranges.
+  func contains(_ key: [UInt8]) -> Bool { index(of: key) != nil }
+
+  /// The value that a map has for the key.
+  func value(for key: [UInt8]) -> [UInt8]? { index(of: key).map { Array(record($0).suffix(valueLength)) } }
+
+  /// What must go and what must come to make `old` this.
+  func changes(from old: ElementTable) -> (removed: ElementTable, added: ElementTable) {
+    var removed = ElementTable(keyLength: keyLength, valueLength: valueLength, isRanges: isRanges)
+    var added = removed
+    guard bytes != old.bytes else { return (removed, added) }
+    var (mine, theirs) = (0, 0)
+    while mine < count || theirs < old.count {
+      let order =
+        if mine == count { Int32(1) } else if theirs == old.count { Int32(-1) } else {
+          compare(record(mine), old.record(theirs))
+        }
+      if order < 0 { added.bytes += record(mine) }
+      if order > 0 { removed.bytes += old.record(theirs) }
+      if order <= 0 { mine += 1 }
+      if order >= 0 { theirs += 1 }
+    }
+    return (removed, added)
+  }
+
+  private mutating func append(_ record: [UInt8]) {
+    if record.count == recordLength { bytes += record }
+  }
+
+  private func index(of key: [UInt8]) -> Int? {
+    guard key.count == keyLength else { return nil }
+    // The first record whose (last) key is not before the wanted one is the only one that can hold it.
+    var range = 0..<count
+    let lastKey = isRanges ? keyLength : 0
+    while !range.isEmpty {
+      let middle = range.lowerBound + range.count / 2
+      let isBefore = compare(record(middle).dropFirst(lastKey).prefix(keyLength), key[...]) < 0
+      range = isBefore ? middle + 1..<range.upperBound : range.lowerBound..<middle
+    }
+    guard range.lowerBound < count else { return nil }
+    let order = compare(record(range.lowerBound).prefix(keyLength), key[...])
+    return order == 0 || isRanges && order < 0 ? range.lowerBound : nil
+  }
+
+  private func compare(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>) -> Int32 {
+    a.withUnsafeBytes { a in b.withUnsafeBytes { b in memcmp(a.baseAddress!, b.baseAddress!, min(a.count, b.count)) } }
+  }
+
+  /// Brings the records into order and drops those that are there twice.
+  private mutating func sort() {
+    let length = recordLength
+    guard length > 0, count > 1 else { return }
+    if length <= 8 { return sortAsNumbers() }
+    let order = (0..<count).sorted { compare(record($0), record($1)) < 0 }
+    var sorted: [UInt8] = []
+    sorted.reserveCapacity(bytes.count)
+    for (position, index) in order.enumerated() where position == 0 || record(index) != record(order[position - 1]) {
+      sorted += record(index)
+    }
+    bytes = sorted
+  }
+
+  private mutating func sortAsNumbers() {
+    let length = recordLength
+    var numbers: [UInt64] = []
+    numbers.reserveCapacity(count)
+    bytes.withUnsafeBytes { raw in
+      for start in stride(from: 0, to: raw.count, by: length) {
+        var number: UInt64 = 0
+        for offset in start..<start + length { number = number << 8 | UInt64(raw[offset]) }
+        numbers.append(number)
+      }
+    }
+    numbers.sort()
+    bytes = [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, used in
+      var last: UInt64?
+      used = 0
+      for number in numbers where number != last {
+        for position in 0..<length {
+          buffer[used + position] = UInt8(truncatingIfNeeded: number >> UInt64(8 * (length - 1 - position)))
+        }
+        used += length
+        last = number
+      }
+    }
+  }
+}
+
+extension ElementTable {
+  /// The addresses of the prefixes of one family.
+  init(hosts: [IPPrefix], family: IPFamily) {
+    var unsorted: [UInt8] = []
+    unsorted.reserveCapacity(hosts.count * family.bits / 8)
+    for prefix in hosts where prefix.family == family { Self.append(prefix.address, to: &unsorted) }
+    self.init(keyLength: family.bits / 8, valueLength: 0, isRanges: false, unsorted: unsorted)
+  }
+
+  /// The prefixes of one family, with those that meet or overlap joined.
+  init(prefixes: [IPPrefix], family: IPFamily) {
+    let ranges = prefixes.filter { $0.family == family }.sorted().map { ($0.address, $0.lastAddress) }
+    var unsorted: [UInt8] = []
+    var current: (first: IPAddress, last: IPAddress)?
+    for range in ranges {
+      if let open = current {
+        if range.0 <= open.last || open.last.next == range.0 {
+          current = (open.first, max(open.last, range.1))
+          continue
+        }
+        Self.append(open.first, to: &unsorted)
+        Self.append(open.last, to: &unsorted)
+      }
+      current = range
+    }
+    if let open = current {
+      Self.append(open.first, to: &unsorted)
+      Self.append(open.last, to: &unsorted)
+    }
+    self.init(keyLength: family.bits / 8, valueLength: 0, isRanges: true, unsorted: unsorted)
+  }
+
+  private static func append(_ address: IPAddress, to bytes: inout [UInt8]) {
+    switch address {
+    case .v4(let address): withUnsafeBytes(of: address.value.bigEndian) { bytes.append(contentsOf: $0) }
+    case .v6(let address):
+      withUnsafeBytes(of: address.high.bigEndian) { bytes.append(contentsOf: $0) }
+      withUnsafeBytes(of: address.low.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+  }
+}
+
+extension IPAddress {
+  /// The address behind this one; nil behind the last.
+  fileprivate var next: IPAddress? {
+    switch self {
+    case .v4(let address): address == .broadcast ? nil : .v4(address.advanced(by: 1))
+    case .v6(let address):
+      if address.low != .max {
+        .v6(IPv6Address(high: address.high, low: address.low + 1))
+      } else {
+        address.high == .max ? nil : .v6(IPv6Address(high: address.high + 1, low: 0))
+      }
+    }
+  }
+}

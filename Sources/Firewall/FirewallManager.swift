@@ -1,0 +1,267 @@
+import Glibc
+public import Household
+import Netlink
+import Wire
+
+/// Keeps the kernel's packet filter as the household wants it, in one network namespace: that of the thread that makes it, and keeps it.
+///
+/// Every change is one transaction: packets meet the old rules or the new, never a mixture. Only tables named `lares` are touched. Nothing is
+/// removed when this object goes; only ``teardown()`` does that.
+public final class FirewallManager {
+  /// What a call has done.
+  public struct Report: Sendable, Equatable {
+    /// False: the kernel had everything already, and nothing was sent.
+    public var changed: Bool
+    /// What the transactions have cost.
+    public var traffic: FirewallTraffic
+    /// Flows that the new rules no longer allow and that were ended.
+    public var flowsEnded: Int
+  }
+
+  private let kernel: KernelFirewall
+  private var model: HouseholdModel?
+  /// What the kernel was last seen to have; nil: not known.
+  private var applied: (ruleset: Ruleset, generation: UInt32)?
+
+  /// Needs CAP_NET_ADMIN in the network namespace.
+  public init() throws(FirewallError) {
+    do throws(NetlinkError) { kernel = try KernelFirewall() } catch { throw .failed(error) }
+  }
+
+  /// Makes sure that nothing gets in before any configuration is known. Rules of an earlier run are left as they are: they are at least as
+  /// good, and what they let through keeps flowing.
+  @discardableResult
+  public func closed() throws(FirewallError) -> Report {
+    let present = try reading { () throws(NetlinkError) in try kernel.table(.inet) }
+    let isGuarded = ["input", "forward"].allSatisfy { name in
+      guard let chain = present?.chains[name] else { return false }
+      return chain.policy == Chain.Policy.drop.rawValue && chain.hook != nil && !chain.rules.isEmpty
+    }
+    if isGuarded { return Report(changed: false, traffic: FirewallTraffic(), flowsEnded: 0) }
+    return try apply(FirewallPolicy.closed)
+  }
+
+  /// Makes the kernel's rules those of this household. Where they are already, nothing is sent.
+  @discardableResult
+  public func apply(model: HouseholdModel, dynamic: FirewallDynamics) throws(FirewallError) -> Report {
+    let old = applied?.ruleset
+    var report = try apply(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
+    self.model = model
+    if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
+    return report
+  }
+
+  /// Follows new dynamics under the model that was last applied: elements of sets come and go, rules stay.
+  ///
+  /// Without a model, or where somebody else has changed the tables, this is a no-op or a full ``apply(model:dynamic:)``.
+  @discardableResult
+  public func update(dynamic: FirewallDynamics) throws(FirewallError) -> Report {
+    guard let model else { return Report(changed: false, traffic: FirewallTraffic(), flowsEnded: 0) }
+    guard let old = applied?.ruleset else { return try apply(model: model, dynamic: dynamic) }
+    var ruleset = old
+    ruleset.replace(FirewallPolicy(model: model, dynamic: dynamic).dynamicSets)
+    do throws(FirewallError) {
+      var report = try changeElements(to: ruleset)
+      if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
+      return report
+    } catch .refused {
+      applied = nil
+      return try apply(model: model, dynamic: dynamic)
+    }
+  }
+
+  /// Rules with their hits, by name in the order of the chains; rules of one name are added up.
+  public func counters() throws(FirewallError) -> [RuleFact] {
+    let summaries = applied?.ruleset.summaries ?? [:]
+    var facts: [RuleFact] = []
+    var positions: [String: Int] = [:]
+    for family in TableFamily.allCases {
+      let table = try reading { () throws(NetlinkError) in try kernel.table(family) }
+      let chains = (table?.chains ?? [:]).sorted { ($0.value.order, $0.key) < ($1.value.order, $1.key) }
+      for rule in chains.flatMap(\.value.rules) where rule.expressions.contains(where: { $0.name == "counter" }) {
+        guard let name = rule.name else { continue }
+        let position = positions[name] ?? facts.count
+        if position == facts.count {
+          positions[name] = position
+          facts.append(RuleFact(name: name, summary: summaries[name] ?? "", packets: 0, bytes: 0))
+        }
+        facts[position].packets &+= rule.count.packets
+        facts[position].bytes &+= rule.count.bytes
+      }
+    }
+    return facts
+  }
+
+  /// How the kernel's rules and elements differ from what was last applied, a sentence for each difference; empty: not at all.
+  public func verify() throws(FirewallError) -> [String] {
+    guard let wanted = applied?.ruleset else { return [] }
+    var found: [String] = []
+    for table in wanted.tables {
+      let plan = try readPlan(table)
+      found += plan.differences
+      for set in plan.keptSets where !set.isDynamic {
+        let changes = set.elements.changes(from: plan.elements[set.name] ?? set.elements)
+        if !changes.added.isEmpty { found.append("set \(set.name) misses \(changes.added.count) elements") }
+        if !changes.removed.isEmpty {
+          found.append("set \(set.name) has \(changes.removed.count) elements that it should not have")
+        }
+      }
+    }
+    return found
+  }
+
+  /// Removes our tables, and with them every rule; none are no error.
+  public func teardown() throws(FirewallError) {
+    let transaction = kernel.beginTransaction()
+    for family in TableFamily.allCases {
+      let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
+      if present != nil { RulesetEncoder(transaction: transaction).deleteTable(family) }
+    }
+    applied = nil
+    model = nil
+    if !transaction.isEmpty { try kernel.commit(transaction) }
+  }
+}
+
+extension FirewallManager {
+  /// How often an apply begins anew when other programs change tables meanwhile.
+  private static let attempts = 5
+
+  /// Makes the kernel have exactly these tables.
+  @discardableResult
+  func apply(_ ruleset: Ruleset) throws(FirewallError) -> Report {
+    let before = kernel.traffic
+    var generation = try currentGeneration()
+    if let applied, applied.generation == generation {
+      if applied.ruleset == ruleset { return report(since: before) }
+      if applied.ruleset.hasSameRules(as: ruleset) { return try changeElements(to: ruleset) }
+    }
+    for _ in 0..<Self.attempts {
+      let transaction = kernel.beginTransaction(capacity: ruleset.roughByteCount)
+      var isRestructured = false
+      for table in ruleset.tables {
+        let plan = try readPlan(table)
+        isRestructured = isRestructured || !plan.differences.isEmpty
+        plan.write(to: RulesetEncoder(transaction: transaction))
+      }
+      for family in TableFamily.allCases where ruleset.table(family) == nil {
+        let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
+        if present != nil { RulesetEncoder(transaction: transaction).deleteTable(family) }
+      }
+      let now = try currentGeneration()
+      guard now == generation else {
+        generation = now
+        continue
+      }
+      if !transaction.isEmpty { try kernel.commit(transaction) }
+      applied = (ruleset, transaction.isEmpty ? generation : generation &+ 1)
+      if isRestructured { try confirm() }
+      return report(since: before)
+    }
+    throw .restless
+  }
+
+  /// Sends what differs between the elements that were last applied and those of `ruleset`, whose rules are the same.
+  private func changeElements(to ruleset: Ruleset) throws(FirewallError) -> Report {
+    let before = kernel.traffic
+    guard let applied else { return try apply(ruleset) }
+    let transaction = kernel.beginTransaction()
+    let encoder = RulesetEncoder(transaction: transaction)
+    for (old, new) in zip(applied.ruleset.tables, ruleset.tables) {
+      for (oldSet, newSet) in zip(old.sets, new.sets) where oldSet.elements != newSet.elements {
+        let changes = newSet.elements.changes(from: oldSet.elements)
+        encoder.deleteElements(changes.removed, from: newSet.name, new.family)
+        encoder.addElements(changes.added, to: newSet.name, new.family)
+      }
+    }
+    guard !transaction.isEmpty else { return report(since: before) }
+    try kernel.commit(transaction)
+    self.applied = (ruleset, applied.generation &+ 1)
+    return report(since: before)
+  }
+
+  /// Reads back what was just sent.
+  private func confirm() throws(FirewallError) {
+    let differences = try verify()
+    guard differences.isEmpty else {
+      applied = nil
+      throw .notAsWanted(differences)
+    }
+  }
+
+  private func readPlan(_ table: Table) throws(FirewallError) -> TablePlan {
+    try reading { () throws(NetlinkError) in
+      var plan = TablePlan(wanted: table, actual: try kernel.table(table.family))
+      for set in plan.keptSets where !set.isDynamic {
+        plan.elements[set.name] = try kernel.elements(of: set.name, table.family, like: set.elements)
+      }
+      return plan
+    }
+  }
+
+  private func currentGeneration() throws(FirewallError) -> UInt32 {
+    try reading { () throws(NetlinkError) in try kernel.generation() }
+  }
+
+  private func reading<Value>(_ body: () throws(NetlinkError) -> Value) throws(FirewallError) -> Value {
+    do throws(NetlinkError) { return try body() } catch { throw .failed(error) }
+  }
+
+  private func report(since before: FirewallTraffic) -> Report {
+    let traffic = kernel.traffic - before
+    return Report(changed: traffic.transactions > 0, traffic: traffic, flowsEnded: 0)
+  }
+
+  /// Ends what the rules in force no longer allow.
+  private func endFlows(
+    _ model: HouseholdModel, _ dynamic: FirewallDynamics, old: Ruleset?
+  ) throws(FirewallError) -> Int {
+    guard let new = applied?.ruleset else { return 0 }
+    if let old, new.onlyAdds(to: old) { return 0 }
+    return try reading { () throws(NetlinkError) in
+      let local = Set(try RouteSession().addresses().map(\.address.address))
+      let termination = FlowTermination(old: old, new: new, model: model, dynamic: dynamic, local: local)
+      let conntrack = try Conntrack()
+      return try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+    }
+  }
+}
+
+extension Ruleset {
+  /// Whether only elements of sets differ.
+  func hasSameRules(as other: Ruleset) -> Bool {
+    tables.count == other.tables.count
+      && zip(tables, other.tables).allSatisfy { mine, theirs in
+        mine.family == theirs.family && mine.limits == theirs.limits && mine.chains == theirs.chains
+          && mine.sets.count == theirs.sets.count
+          && zip(mine.sets, theirs.sets).allSatisfy { $0.hasSameShape(as: $1) }
+      }
+  }
+
+  /// Puts the sets in the place of those of their names.
+  mutating func replace(_ sets: [NamedSet]) {
+    let byName = Dictionary(sets.map { ($0.name, $0) }) { $1 }
+    for table in tables.indices {
+      for index in tables[table].sets.indices {
+        if let set = byName[tables[table].sets[index].name] { tables[table].sets[index] = set }
+      }
+    }
+  }
+
+  var summaries: [String: String] {
+    Dictionary(allRules.map { ($0.rule.name, $0.rule.summary) }) { first, _ in first }
+  }
+
+  /// About as many bytes as its messages have.
+  var roughByteCount: Int {
+    tables.reduce(1 << 18) { sum, table in
+      sum + table.chains.reduce(0) { $0 + $1.rules.count * 1024 }
+        + table.sets.reduce(0) { $0 + $1.elements.count * ($1.elements.recordLength + 24) * 2 }
+    }
+  }
+}
+
+extension KernelChain {
+  /// Chains in the order in which a packet meets them.
+  fileprivate var order: Int64 { Int64(hook ?? .max) << 32 + Int64(priority ?? 0) }
+}

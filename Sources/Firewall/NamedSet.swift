@@ -1,0 +1,104 @@
+import Wire
+
+/// A set or a map of a table, changed element by element while the rules stay.
+public struct NamedSet: Sendable, Equatable {
+  public var name: String
+  /// Parts of the key, one behind the other.
+  public var key: [Datum]
+  /// Parts of the value; empty: a set, not a map.
+  public var value: [Datum]
+  public var filling: Filling
+  public var elements: ElementTable
+
+  public enum Filling: Sendable, Equatable {
+    /// Elements are keys.
+    case keys
+    /// Elements are ranges of keys that neither meet nor overlap.
+    case ranges
+    /// Rules fill it; elements go `timeoutSeconds` after their last packet (0: when their flows have ended).
+    case rules(timeoutSeconds: UInt32, size: UInt32)
+  }
+
+  /// One part of a key or a value: a type of nft(8).
+  public enum Datum: UInt32, Sendable {
+    case ipv4 = 7
+    case ipv6 = 8
+    case hardware = 9
+    case port = 13
+    case interface = 41
+
+    var width: Int {
+      switch self {
+      case .ipv4: 4
+      case .ipv6: 16
+      case .hardware: 6
+      case .port: 2
+      case .interface: 16
+      }
+    }
+
+    init(_ family: IPFamily) { self = family == .v4 ? .ipv4 : .ipv6 }
+  }
+
+  public init(
+    _ name: String, key: [Datum], value: [Datum] = [], filling: Filling = .keys, elements: ElementTable? = nil
+  ) {
+    self.name = name
+    self.key = key
+    self.value = value
+    self.filling = filling
+    self.elements =
+      elements
+      ?? ElementTable(
+        keyLength: Self.width(of: key), valueLength: Self.width(of: value), isRanges: filling == .ranges)
+  }
+
+  var isDynamic: Bool { if case .rules = filling { true } else { false } }
+
+  /// Whether the kernel could hold `other`'s elements in the set as it is.
+  func hasSameShape(as other: NamedSet) -> Bool {
+    name == other.name && key == other.key && value == other.value && filling == other.filling
+  }
+
+  /// Bytes of the parts in registers: each but a lone one is padded to 4.
+  static func width(of parts: [Datum]) -> Int {
+    parts.count == 1 ? parts[0].width : parts.reduce(0) { $0 + ($1.width + 3) & ~3 }
+  }
+
+  /// The bytes of the parts as registers hold them.
+  static func join(_ parts: [[UInt8]]) -> [UInt8] {
+    guard parts.count > 1 else { return parts.first ?? [] }
+    return parts.flatMap { $0 + repeatElement(0, count: -$0.count & 3) }
+  }
+}
+
+extension NamedSet {
+  static func interfaces(_ name: String, _ members: [String]) -> NamedSet {
+    NamedSet(name, key: [.interface], keys: members.map(interfaceName))
+  }
+
+  /// Addresses of one family; those of the other are left out.
+  static func addresses(_ name: String, _ family: IPFamily, _ members: some Sequence<IPAddress>) -> NamedSet {
+    NamedSet(name, key: [Datum(family)], keys: members.filter { $0.family == family }.map(\.bytes))
+  }
+
+  static func hardware(_ name: String, _ members: some Sequence<MACAddress>) -> NamedSet {
+    NamedSet(name, key: [.hardware], keys: members.map(\.bytes))
+  }
+
+  /// Prefixes of one family as ranges; those of the other are left out.
+  static func prefixes(_ name: String, _ family: IPFamily, _ members: [IPPrefix]) -> NamedSet {
+    NamedSet(
+      name, key: [Datum(family)], filling: .ranges, elements: ElementTable(prefixes: members, family: family))
+  }
+
+  /// A list of any length: a hash of single addresses where it has nothing else, else ranges.
+  static func list(_ name: String, _ family: IPFamily, _ members: [IPPrefix]) -> NamedSet {
+    guard members.allSatisfy({ $0.length == $0.family.bits }) else { return prefixes(name, family, members) }
+    return NamedSet(name, key: [Datum(family)], elements: ElementTable(hosts: members, family: family))
+  }
+
+  private init(_ name: String, key: [Datum], keys: [[UInt8]]) {
+    self.init(name, key: key, elements: ElementTable(keyLength: Self.width(of: key), records: keys))
+  }
+}

@@ -1,0 +1,163 @@
+/// What is wrong with an HTTP message, with the status that a server answers.
+public enum HTTPParseError: Error, Equatable, Sendable {
+  /// 400: not HTTP/1.0 or 1.1, or a malformed line.
+  case malformed
+  /// 431: the head is longer than the limit.
+  case headTooLarge
+  /// 413: the body is longer than the limit.
+  case bodyTooLarge
+  /// 501: a transfer coding other than identity.
+  case unsupportedCoding
+
+  public var status: Int {
+    switch self {
+    case .malformed: 400
+    case .headTooLarge: 431
+    case .bodyTooLarge: 413
+    case .unsupportedCoding: 501
+    }
+  }
+}
+
+/// Collects the bytes of a connection into whole messages with a Content-Length, one after the other.
+///
+/// Chunked requests are refused (501): the API's clients know their bodies' lengths.
+public struct HTTPMessageBuffer: Sendable {
+  public let headLimit: Int
+  public let bodyLimit: Int
+  private var bytes: [UInt8] = []
+
+  /// Limits in bytes.
+  public init(headLimit: Int = 16_384, bodyLimit: Int = 1 << 20) {
+    self.headLimit = headLimit
+    self.bodyLimit = bodyLimit
+  }
+
+  public var isEmpty: Bool { bytes.isEmpty }
+
+  public mutating func append(_ more: [UInt8]) { bytes += more }
+
+  /// The next whole request; nil until more bytes are there.
+  public mutating func nextRequest() throws(HTTPParseError) -> (head: HTTPRequestHead, body: [UInt8])? {
+    guard let (lines, headEnd) = try head() else { return nil }
+    let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
+    guard parts.count == 3, !parts[0].isEmpty, parts[1].hasPrefix("/"), isVersion(parts[2]) else { throw .malformed }
+    let fields = try Self.fields(lines.dropFirst())
+    let head = HTTPRequestHead(method: String(parts[0]), target: String(parts[1]), fields: fields)
+    guard let body = try body(from: headEnd, length: head.value(of: "content-length") ?? "0", fields: fields) else {
+      return nil
+    }
+    return (head, body)
+  }
+
+  /// The next whole response; nil until more bytes are there. A response must have a Content-Length.
+  public mutating func nextResponse() throws(HTTPParseError) -> (head: HTTPResponseHead, body: [UInt8])? {
+    guard let (lines, headEnd) = try head() else { return nil }
+    let parts = lines[0].split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count >= 2, isVersion(parts[0]), parts[1].utf8.count == 3, let status = Int(parts[1]), status >= 100
+    else { throw .malformed }
+    let fields = try Self.fields(lines.dropFirst())
+    let head = HTTPResponseHead(status: status, fields: fields)
+    guard let length = head.value(of: "content-length") else { throw .malformed }
+    guard let body = try body(from: headEnd, length: length, fields: fields) else { return nil }
+    return (head, body)
+  }
+
+  private func isVersion(_ text: Substring) -> Bool { text == "HTTP/1.1" || text == "HTTP/1.0" }
+
+  /// The lines of the head without their ends, and the index after the empty line.
+  private func head() throws(HTTPParseError) -> ([String], Int)? {
+    let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+    var lines: [String] = []
+    var start = 0
+    while let end = bytes[start...].firstIndex(of: lf) {
+      guard end < headLimit else { throw .headTooLarge }
+      let line = end > start && bytes[end - 1] == cr ? bytes[start..<end - 1] : bytes[start..<end]
+      start = end + 1
+      if line.isEmpty {
+        guard !lines.isEmpty else { throw .malformed }
+        return (lines, start)
+      }
+      guard let text = String(validating: line, as: UTF8.self), !line.contains(where: { $0 < 32 && $0 != 9 }) else {
+        throw .malformed
+      }
+      lines.append(text)
+    }
+    if bytes.count > headLimit { throw .headTooLarge }
+    return nil
+  }
+
+  private static func fields(_ lines: ArraySlice<String>) throws(HTTPParseError) -> [HTTPField] {
+    var fields: [HTTPField] = []
+    for line in lines {
+      guard let colon = line.firstIndex(of: ":"), colon > line.startIndex else { throw .malformed }
+      let name = line[..<colon]
+      // White space before the colon smuggles requests past proxies (RFC 9112 section 5.1).
+      guard !name.utf8.contains(where: { $0 <= 32 }) else { throw .malformed }
+      fields.append(HTTPField(String(name), trimmed(line[line.index(after: colon)...])))
+    }
+    return fields
+  }
+
+  private static func trimmed(_ text: Substring) -> String {
+    let isSpace = { (character: Character) in character == " " || character == "\t" }
+    var text = text.drop(while: isSpace)
+    while let last = text.last, isSpace(last) { text.removeLast() }
+    return String(text)
+  }
+
+  private mutating func body(
+    from start: Int, length text: String, fields: [HTTPField]
+  ) throws(HTTPParseError) -> [UInt8]? {
+    func count(_ name: String) -> Int { fields.count { $0.name.utf8.map(lowercased) == Array(name.utf8) } }
+    if count("transfer-encoding") > 0 { throw .unsupportedCoding }
+    // Two lengths are two messages to two readers (RFC 9112 section 6.3).
+    guard count("content-length") <= 1 else { throw .malformed }
+    guard text.utf8.count <= 10, text.utf8.allSatisfy({ $0 &- 48 < 10 }), let length = Int(text) else {
+      throw .malformed
+    }
+    guard length <= bodyLimit else { throw .bodyTooLarge }
+    guard bytes.count - start >= length else { return nil }
+    let body = Array(bytes[start..<start + length])
+    bytes.removeFirst(start + length)
+    return body
+  }
+}
+
+/// A whole message as bytes, with its Content-Length.
+public enum HTTPEncoder {
+  public static func request(_ head: HTTPRequestHead, body: [UInt8] = []) -> [UInt8] {
+    message("\(head.method) \(head.target) HTTP/1.1\r\n", head.fields, body)
+  }
+
+  public static func response(_ head: HTTPResponseHead, body: [UInt8] = []) -> [UInt8] {
+    message("HTTP/1.1 \(head.status) \(reason(head.status))\r\n", head.fields, body)
+  }
+
+  private static func message(_ start: String, _ fields: [HTTPField], _ body: [UInt8]) -> [UInt8] {
+    var text = start
+    for field in fields { text += "\(field.name): \(field.value)\r\n" }
+    text += "Content-Length: \(body.count)\r\n\r\n"
+    return Array(text.utf8) + body
+  }
+
+  private static func reason(_ status: Int) -> String {
+    switch status {
+    case 200: "OK"
+    case 204: "No Content"
+    case 400: "Bad Request"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 409: "Conflict"
+    case 413: "Content Too Large"
+    case 422: "Unprocessable Content"
+    case 431: "Request Header Fields Too Large"
+    case 500: "Internal Server Error"
+    case 501: "Not Implemented"
+    case 503: "Service Unavailable"
+    default: "Status"
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Control
+import HostSystem
+
+/// The command line, and every daemon as a subcommand.
+@main
+struct Lares: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lares",
+    abstract: "A home router: its command line and its daemons.",
+    discussion: """
+      Changes travel: edit lares.toml (or lares set), lares diff, lares commit, and within two minutes lares confirm. \
+      A commit that nobody confirms reverts by itself, so a mistake cannot lock you out.
+      """,
+    version: Version.text,
+    groupedSubcommands: [
+      CommandGroup(name: "Look", subcommands: [Status.self, Devices.self, Leases.self, Firewall.self, DNS.self]),
+      CommandGroup(
+        name: "Change",
+        subcommands: [
+          Check.self, Show.self, SetKey.self, Delete.self, Diff.self, Commit.self, Confirm.self, Rollback.self,
+          History.self, DeviceCommand.self, Secret.self,
+        ]),
+      CommandGroup(name: "Run", subcommands: [Run.self, Serve.self, Teardown.self]),
+    ])
+}
+
+/// Which running Lares a command talks to, and how it prints.
+struct Connection: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Folder with the running daemons' files.", discussion: "Also taken from LARES_RUN. Default: /run/lares.",
+      valueName: "dir"))
+  var run: String?
+
+  @Flag(help: "Print JSON, the same for each version, instead of text for people.")
+  var json = false
+
+  var client: ControlClient {
+    var folders = Self.defaultFolders
+    if let run { folders.run = run }
+    return ControlClient(folders: folders)
+  }
+
+  static var defaultFolders: Folders {
+    Folders(state: Folders.system.state, run: environmentVariable("LARES_RUN") ?? Folders.system.run)
+  }
+
+  /// Prints an answer: as it came with --json, else in words.
+  func output<Answer: Codable>(_ answer: Answer, _ words: (Answer) -> String) throws {
+    print(json ? try JSON.encodeForReading(answer) : words(answer))
+  }
+}

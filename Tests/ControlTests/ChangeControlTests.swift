@@ -1,0 +1,132 @@
+import Control
+import Testing
+import Wire
+
+/// A history in memory that can lose power before any write.
+private struct MemoryHistory: ConfigurationHistory {
+  var commits: [Commit] = []
+  var provisional: Provisional?
+  /// Writes until the power goes; nil: it stays.
+  var writesLeft: Int?
+  struct PowerLoss: Error {}
+
+  var newest: Int { commits.count }
+  func commit(_ number: Int) throws -> Commit {
+    guard commits.indices.contains(number - 1) else { throw ControlError.noSuchCommit(number, newest: newest) }
+    return commits[number - 1]
+  }
+  private mutating func write() throws {
+    if let left = writesLeft {
+      guard left > 0 else { throw PowerLoss() }
+      writesLeft = left - 1
+    }
+  }
+  mutating func append(_ commit: Commit) throws {
+    try write()
+    commits.append(commit)
+  }
+  mutating func setProvisional(_ provisional: Provisional?) throws {
+    try write()
+    self.provisional = provisional
+  }
+}
+
+@Suite struct ChangeControlTests {
+  private typealias Control = ChangeControl<MemoryHistory>
+  private let one = ["lares.toml": "one"]
+  private let two = ["lares.toml": "two"]
+
+  private func started(_ history: MemoryHistory = MemoryHistory(), boot: String = "a", at: Int64 = 0) throws -> Control
+  {
+    try Control.resume(history, boot: boot, now: .seconds(at), wall: at).control
+  }
+
+  /// A router that runs `one`, with `two` provisional for 120 s from second 10 on.
+  private func provisional() throws -> Control {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "first", window: 120, now: .seconds(1), wall: 1)
+    #expect(control.window(now: .seconds(1)) == nil, "the first commit has nothing to fall back to")
+    _ = try control.commit(two, author: "anna", reason: "second", window: 120, now: .seconds(10), wall: 10)
+    return control
+  }
+
+  @Test func revertsWhenNobodyConfirms() throws {
+    var control = try provisional()
+    #expect(try control.expire(now: .seconds(129), wall: 129) == nil)
+    let revert = try #require(try control.expire(now: .seconds(130), wall: 130))
+    #expect(revert.number == 3 && revert.undoes == 2 && revert.files == one && revert.author == "lares")
+    #expect(try control.head()?.files == one)
+    #expect(control.window(now: .seconds(130)) == nil)
+    #expect(try control.expire(now: .seconds(500), wall: 500) == nil)
+  }
+
+  @Test func staysWhenConfirmedOnANewConnection() throws {
+    var control = try provisional()
+    #expect(throws: ControlError.connectionTooOld) { try control.confirm(connectionOpened: .seconds(9)) }
+    #expect(throws: ControlError.connectionTooOld) { try control.confirm(connectionOpened: .seconds(10)) }
+    #expect(try control.confirm(connectionOpened: .seconds(11)) == 2)
+    #expect(try control.expire(now: .seconds(1_000), wall: 0) == nil)
+    #expect(try control.head()?.files == two)
+    #expect(throws: ControlError.nothingToConfirm) { try control.confirm(connectionOpened: .seconds(12)) }
+  }
+
+  @Test func secondChangeIsRefusedWithOwnerAndTimeLeft() throws {
+    var control = try provisional()
+    #expect(throws: ControlError.windowOpen(commit: 2, owner: "anna", secondsLeft: 100)) {
+      try control.commit(["lares.toml": "3"], author: "ben", reason: "", window: nil, now: .seconds(30), wall: 30)
+    }
+  }
+
+  @Test func restartInsideTheWindowGoesOnWithIt() throws {
+    var control = try started(provisional().history, at: 60)
+    #expect(control.window(now: .seconds(60))?.secondsLeft == 70)
+    #expect(try control.expire(now: .seconds(130), wall: 130)?.files == one)
+  }
+
+  @Test func restartAfterTheWindowReverts() throws {
+    let (control, reverted) = try Control.resume(provisional().history, boot: "a", now: .seconds(131), wall: 131)
+    #expect(reverted?.undoes == 2)
+    #expect(try control.head()?.files == one)
+  }
+
+  @Test func rebootInsideTheWindowReverts() throws {
+    let (control, reverted) = try Control.resume(provisional().history, boot: "b", now: .seconds(2), wall: 40)
+    #expect(reverted?.undoes == 2)
+    #expect(try control.head()?.files == one)
+  }
+
+  @Test func equalFilesAreNothingToCommit() throws {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
+    #expect(throws: ControlError.nothingToCommit) {
+      try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(2), wall: 2)
+    }
+    #expect(throws: ControlError.badWindow(5)) {
+      try control.commit(two, author: "anna", reason: "", window: 5, now: .seconds(2), wall: 2)
+    }
+  }
+
+  /// Power goes before each write in turn of commit, confirm and revert; after the reboot the router runs either the
+  /// old files or the new ones in a state that has no open window, and never a provisional commit for good.
+  @Test(arguments: 0...5) func powerLossAtEveryWrite(writes: Int) throws {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
+    var history = control.history
+    history.writesLeft = writes
+    control = try started(history)
+    var reached = "nothing"
+    do {
+      _ = try control.commit(two, author: "anna", reason: "", window: 60, now: .seconds(2), wall: 2)
+      reached = "committed"
+      _ = try control.expire(now: .seconds(70), wall: 70)
+      reached = "reverted"
+    } catch is MemoryHistory.PowerLoss {}
+    history = control.history
+    history.writesLeft = nil
+    let (after, _) = try Control.resume(history, boot: "b", now: .seconds(1), wall: 100)
+    #expect(try after.head()?.files == one, "after \(reached) and \(writes) writes")
+    #expect(after.history.provisional == nil)
+    let (again, reverted) = try Control.resume(after.history, boot: "c", now: .seconds(1), wall: 200)
+    #expect(reverted == nil && again.history.newest == after.history.newest)
+  }
+}
