@@ -91,6 +91,7 @@ let package = Package(
       name: "bench-dns", dependencies: ["CBenchDNS", "NameService", "HostSystem", "Household", "Wire"],
       path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
 
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
@@ -122,7 +123,7 @@ let package = Package(
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("AddressService", ["address-server", "HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("NameService", ["HostSystem", "Household", "Wire"]),
+    tests("NameService", ["HostSystem", "Household", "Wire", "CNameService", "CAllocationCount"]),
     tests("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
   ]
 )
