@@ -60,13 +60,36 @@ public struct ElementTable: Sendable, Equatable {
     return (removed, added)
   }
 
+  /// This table with single keys added and taken away; those that are there already, or not, change nothing. Only for sets without values.
+  func changed(adding: some Sequence<[UInt8]>, removing: some Sequence<[UInt8]>) -> ElementTable {
+    var changed = self
+    for key in removing {
+      guard let position = changed.index(of: key) else { continue }
+      changed.bytes.removeSubrange(position * recordLength..<(position + 1) * recordLength)
+    }
+    for key in adding where key.count == recordLength {
+      let position = changed.firstIndex(notBefore: key)
+      if position < changed.count, changed.record(position) == key[...] { continue }
+      changed.bytes.insert(contentsOf: key, at: position * recordLength)
+    }
+    return changed
+  }
+
   private mutating func append(_ record: [UInt8]) {
     if record.count == recordLength { bytes += record }
   }
 
   private func index(of key: [UInt8]) -> Int? {
     guard key.count == keyLength else { return nil }
-    // The first record whose (last) key is not before the wanted one is the only one that can hold it.
+    // Only this record can hold it.
+    let position = firstIndex(notBefore: key)
+    guard position < count else { return nil }
+    let order = compare(record(position).prefix(keyLength), key[...])
+    return order == 0 || isRanges && order < 0 ? position : nil
+  }
+
+  /// The first record whose key, or last key of its range, is not before `key`.
+  private func firstIndex(notBefore key: [UInt8]) -> Int {
     var range = 0..<count
     let lastKey = isRanges ? keyLength : 0
     while !range.isEmpty {
@@ -74,9 +97,7 @@ public struct ElementTable: Sendable, Equatable {
       let isBefore = compare(record(middle).dropFirst(lastKey).prefix(keyLength), key[...]) < 0
       range = isBefore ? middle + 1..<range.upperBound : range.lowerBound..<middle
     }
-    guard range.lowerBound < count else { return nil }
-    let order = compare(record(range.lowerBound).prefix(keyLength), key[...])
-    return order == 0 || isRanges && order < 0 ? range.lowerBound : nil
+    return range.lowerBound
   }
 
   private func compare(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>) -> Int32 {

@@ -1,7 +1,7 @@
 import Glibc
 public import Household
 import Netlink
-import Wire
+public import Wire
 
 /// Keeps the kernel's packet filter as the household wants it, in one network namespace: that of the thread that makes it, and keeps it.
 ///
@@ -19,7 +19,9 @@ public final class FirewallManager {
   }
 
   private let kernel: KernelFirewall
+  private var conntrack: Conntrack?
   private var model: HouseholdModel?
+  private var dynamic = FirewallDynamics()
   /// What the kernel was last seen to have; nil: not known.
   private var applied: (ruleset: Ruleset, generation: UInt32)?
 
@@ -47,6 +49,7 @@ public final class FirewallManager {
     let old = applied?.ruleset
     var report = try apply(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
     self.model = model
+    self.dynamic = dynamic
     if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
     return report
   }
@@ -62,12 +65,34 @@ public final class FirewallManager {
     ruleset.replace(FirewallPolicy(model: model, dynamic: dynamic).dynamicSets)
     do throws(FirewallError) {
       var report = try changeElements(to: ruleset)
+      self.dynamic = dynamic
       if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
       return report
     } catch .refused {
       applied = nil
       return try apply(model: model, dynamic: dynamic)
     }
+  }
+
+  /// Changes single members of an address list that is in force and has only single addresses, however long it is: one transaction of as many
+  /// elements as change. The next ``apply(model:dynamic:)`` brings the list back to what its model says.
+  @discardableResult
+  public func changeList(
+    _ name: String, adding: [IPAddress] = [], removing: [IPAddress] = []
+  ) throws(FirewallError) -> Report {
+    guard let model, let old = applied?.ruleset else { throw .noSuchList(name) }
+    var ruleset = old
+    for family in [IPFamily.v4, .v6] {
+      let ofFamily = (adding.filter { $0.family == family }, removing.filter { $0.family == family })
+      if ofFamily.0.isEmpty, ofFamily.1.isEmpty { continue }
+      guard var set = ruleset.table(.inet)?.set(named: FirewallPolicy.listSet(name, family)), set.filling == .keys
+      else { throw .noSuchList(name) }
+      set.elements = set.elements.changed(adding: ofFamily.0.map(\.bytes), removing: ofFamily.1.map(\.bytes))
+      ruleset.replace([set])
+    }
+    var report = try changeElements(to: ruleset)
+    if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
+    return report
   }
 
   /// Rules with their hits, by name in the order of the chains; rules of one name are added up.
@@ -219,11 +244,20 @@ extension FirewallManager {
     guard let new = applied?.ruleset else { return 0 }
     if let old, new.onlyAdds(to: old) { return 0 }
     return try reading { () throws(NetlinkError) in
+      let conntrack = try openConntrack()
+      let flows = try conntrack.flows()
+      if flows.isEmpty { return 0 }
       let local = Set(try RouteSession().addresses().map(\.address.address))
       let termination = FlowTermination(old: old, new: new, model: model, dynamic: dynamic, local: local)
-      let conntrack = try Conntrack()
-      return try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+      return try conntrack.delete(termination.flowsToEnd(flows))
     }
+  }
+
+  private func openConntrack() throws(NetlinkError) -> Conntrack {
+    if let conntrack { return conntrack }
+    let opened = try Conntrack()
+    conntrack = opened
+    return opened
   }
 }
 
