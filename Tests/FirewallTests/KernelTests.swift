@@ -30,7 +30,9 @@ import Wire
     try namespace.run { try FirewallManager().apply(model: Models.everything, dynamic: Models.busy) }
     try namespace.shell("nft -s list ruleset > \(folder.path)/rules")
     try other.shell("nft -f \(folder.path)/rules")
-    #expect(try other.shell("nft -s list ruleset") == namespace.shell("nft -s list ruleset"))
+    try other.shell("nft -s list ruleset > \(folder.path)/again")
+    let difference = try other.shell("diff \(folder.path)/rules \(folder.path)/again || true")
+    #expect(difference.isEmpty, "\(difference)")
   }
 
   @Test func foreignTablesSurvive() throws {
