@@ -38,13 +38,11 @@ final class Ours: Contestant {
 
   func perform(_ what: String) throws {
     if what == "from-scratch" {
-      try namespace.run { try manager.apply(model: model, dynamic: FirewallDynamics()) }
+      try manager.apply(model: model, dynamic: FirewallDynamics())
       return
     }
-    // The namespace is entered because the flows that a new member ends are looked for there.
-    let report = try namespace.run {
-      try manager.changeList("bad", adding: isThere ? [] : [Home.changing], removing: isThere ? [Home.changing] : [])
-    }
+    let report = try manager.changeList(
+      "bad", adding: isThere ? [] : [Home.changing], removing: isThere ? [Home.changing] : [])
     precondition(report.changed)
     isThere.toggle()
   }
@@ -77,7 +75,7 @@ final class Peer: Contestant {
   func perform(_ what: String) throws {
     if what == "from-scratch" { return try command(text) }
     let verb = isThere ? "delete" : "add"
-    try namespace.run { try command("\(verb) element inet lares list.bad.4 { \(Home.changing) }") }
+    try command("\(verb) element inet lares list.bad.4 { \(Home.changing) }")
     isThere.toggle()
   }
 

@@ -19,7 +19,8 @@ public final class FirewallManager {
   }
 
   private let kernel: KernelFirewall
-  private var conntrack: Conntrack?
+  private let conntrack: Conntrack
+  private let routes: RouteSession
   private var model: HouseholdModel?
   private var dynamic = FirewallDynamics()
   /// What the kernel was last seen to have; nil: not known.
@@ -27,7 +28,13 @@ public final class FirewallManager {
 
   /// Needs CAP_NET_ADMIN in the network namespace.
   public init() throws(FirewallError) {
-    do throws(NetlinkError) { kernel = try KernelFirewall() } catch { throw .failed(error) }
+    do throws(NetlinkError) {
+      kernel = try KernelFirewall()
+      conntrack = try Conntrack()
+      routes = try RouteSession()
+    } catch {
+      throw .failed(error)
+    }
   }
 
   /// Makes sure that nothing gets in before any configuration is known. Rules of an earlier run are left as they are: they are at least as
@@ -76,22 +83,34 @@ public final class FirewallManager {
 
   /// Changes single members of an address list that is in force and has only single addresses, however long it is: one transaction of as many
   /// elements as change. The next ``apply(model:dynamic:)`` brings the list back to what its model says.
+  ///
+  /// Flows of an address that is blocked now are dropped from the next packet on, because what is blocked stands before what is established.
   @discardableResult
   public func changeList(
     _ name: String, adding: [IPAddress] = [], removing: [IPAddress] = []
   ) throws(FirewallError) -> Report {
-    guard let model, let old = applied?.ruleset else { throw .noSuchList(name) }
-    var ruleset = old
-    for family in [IPFamily.v4, .v6] {
-      let ofFamily = (adding.filter { $0.family == family }, removing.filter { $0.family == family })
-      if ofFamily.0.isEmpty, ofFamily.1.isEmpty { continue }
-      guard var set = ruleset.table(.inet)?.set(named: FirewallPolicy.listSet(name, family)), set.filling == .keys
-      else { throw .noSuchList(name) }
-      set.elements = set.elements.changed(adding: ofFamily.0.map(\.bytes), removing: ofFamily.1.map(\.bytes))
-      ruleset.replace([set])
+    guard let model, let table = applied?.ruleset.tables.firstIndex(where: { $0.family == .inet }) else {
+      throw .noSuchList(name)
     }
-    var report = try changeElements(to: ruleset)
-    if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
+    let before = kernel.traffic
+    let transaction = kernel.beginTransaction()
+    var changes: [(set: Int, change: ElementChange)] = []
+    for family in [IPFamily.v4, .v6] {
+      let keys = [adding, removing].map { $0.filter { $0.family == family }.map(\.bytes) }
+      if keys[0].isEmpty, keys[1].isEmpty { continue }
+      guard let set = try changeSet(FirewallPolicy.listSet(name, family), table, keys, transaction) else {
+        throw .noSuchList(name)
+      }
+      changes.append(set)
+    }
+    if transaction.isEmpty { return report(since: before) }
+    try kernel.commit(transaction)
+    for (set, change) in changes { applied?.ruleset.tables[table].sets[set].elements.take(change) }
+    applied?.generation &+= 1
+    var report = report(since: before)
+    if !removing.isEmpty, model.forwards.contains(where: { $0.sources.contains(.list(name)) }) {
+      report.flowsEnded = try endFlows(model, dynamic, old: nil)
+    }
     return report
   }
 
@@ -159,7 +178,7 @@ extension FirewallManager {
     var generation = try currentGeneration()
     if let applied, applied.generation == generation {
       if applied.ruleset == ruleset { return report(since: before) }
-      if applied.ruleset.hasSameRules(as: ruleset) { return try changeElements(to: ruleset) }
+      if applied.ruleset.hasSameRules(as: ruleset), let report = try? changeElements(to: ruleset) { return report }
     }
     for _ in 0..<Self.attempts {
       let transaction = kernel.beginTransaction(capacity: ruleset.roughByteCount)
@@ -184,6 +203,20 @@ extension FirewallManager {
       return report(since: before)
     }
     throw .restless
+  }
+
+  /// Adds the change of one set to a transaction; nil where there is no such set of single keys.
+  private func changeSet(
+    _ name: String, _ table: Int, _ keys: [[[UInt8]]], _ transaction: Transaction
+  ) throws(FirewallError) -> (set: Int, change: ElementChange)? {
+    guard let inet = applied?.ruleset.tables[table], let index = inet.sets.firstIndex(where: { $0.name == name }),
+      inet.sets[index].filling == .keys
+    else { return nil }
+    let change = inet.sets[index].elements.change(adding: keys[0], removing: keys[1])
+    let encoder = RulesetEncoder(transaction: transaction)
+    encoder.deleteElements(change.removed, from: name, inet.family)
+    encoder.addElements(change.added, to: name, inet.family)
+    return (index, change)
   }
 
   /// Sends what differs between the elements that were last applied and those of `ruleset`, whose rules are the same.
@@ -244,20 +277,12 @@ extension FirewallManager {
     guard let new = applied?.ruleset else { return 0 }
     if let old, new.onlyAdds(to: old) { return 0 }
     return try reading { () throws(NetlinkError) in
-      let conntrack = try openConntrack()
       let flows = try conntrack.flows()
       if flows.isEmpty { return 0 }
-      let local = Set(try RouteSession().addresses().map(\.address.address))
+      let local = Set(try routes.addresses().map(\.address.address))
       let termination = FlowTermination(old: old, new: new, model: model, dynamic: dynamic, local: local)
       return try conntrack.delete(termination.flowsToEnd(flows))
     }
-  }
-
-  private func openConntrack() throws(NetlinkError) -> Conntrack {
-    if let conntrack { return conntrack }
-    let opened = try Conntrack()
-    conntrack = opened
-    return opened
   }
 }
 
