@@ -92,6 +92,12 @@ let package = Package(
       path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
 
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    // Benchmarks: the peer beside us in one process.
+    .systemLibrary(name: "CNftables", path: "Benchmarks/CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .executableTarget(
+      name: "bench-firewall", dependencies: ["CNftables", "Firewall", "HostSystem", "Household", "TestSupport", "Wire"],
+      path: "Benchmarks/firewall", swiftSettings: swiftSettings),
+
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
