@@ -29,7 +29,7 @@ enum InterfaceTunables {
     ("net.ipv6.conf.all.accept_redirects", "0"),
     ("net.ipv6.conf.default.accept_redirects", "0"),
     ("net.ipv6.conf.all.accept_source_route", "0"),
-    // What a bridge passes between its ports is not the packet filter's: devices of one network reach each other.
+    // Frames between two ports of a bridge are switched, not routed: the packet filter would drop them (br_netfilter).
     ("net.bridge.bridge-nf-call-iptables", "0"),
     ("net.bridge.bridge-nf-call-ip6tables", "0"),
     ("net.bridge.bridge-nf-call-arptables", "0"),
