@@ -14,7 +14,7 @@ extension LabTests {
         """
 
     @Test func everyHostResolvesNamesOfTheInternetAndOfTheHouse() throws {
-      try withHouse { lab in
+      try withHouse { lab throws in
         for (host, router) in [(Lab.Host.laptop, "192.168.77.1"), (.phone, "192.168.77.1"), (.visitor, "192.168.78.1")] {
           for transport in [[], ["+tcp"]] {
             #expect(try ask(lab, host, router, transport + ["www.example", "A"]) == Lab.webAddress)

@@ -89,7 +89,7 @@ extension LabTests {
     }
 
     @Test func devicesOfOneNetworkReachEachOther() throws {
-      try withHouse(Lab.configuration) { lab in
+      try withHouse(Lab.configuration) { lab throws in
         #expect(try lab.run(.phone, ["ping", "-c1", "-W2", "192.168.77.10"]).isSuccess)
       }
     }

@@ -40,9 +40,10 @@ def look(frame, kind):
     else:
         return
     half = len(ends) // 2
-    isMarked = protocol == 6 and struct.unpack("!I", body[4:8])[0] & 0xFFFFF000 == SEQUENCE
-    if isMarked or MARK in body:
-        text = body[body.index(MARK) :][:40].decode() if MARK in body else f"lares-probe {body[7]}"
+    # A segment has the mark in its sequence number, an answer to one in what it acknowledges.
+    numbers = [number for number in struct.unpack("!2I", body[4:12]) if number & 0xFFFFF000 == SEQUENCE] if protocol == 6 else []
+    if numbers or MARK in body:
+        text = body[body.index(MARK) :][:40].decode() if MARK in body else f"lares-probe {numbers[0] & 0xFFF}"
         source, destination = (socket.inet_ntop(family, end) for end in (ends[:half], ends[half:]))
         print("seen", protocol, source, destination, text, flush=True)
 

@@ -1,8 +1,8 @@
 """Sends packets with any source and any flags, one for each line of standard input:
 
-    NUMBER udp|tcp|null SOURCE DESTINATION PORT [HOP-LIMIT]
+    NUMBER udp|tcp|null|echo SOURCE DESTINATION PORT [HOP-LIMIT]
 
-`tcp` is a SYN, `null` a segment without any flag. Each carries the mark `lares-probe NUMBER`, by which canary.py knows it.
+`tcp` is a SYN, `null` a segment without any flag, `echo` a ping. Each carries the mark `lares-probe NUMBER`, by which canary.py knows it.
 """
 import socket, struct, sys
 
@@ -25,8 +25,13 @@ def packet(number, kind, source, destination, port):
     else:
         protocol, flags = 6, 2 if kind == "tcp" else 0
         body = struct.pack("!2H2I2B3H", 40000 + number, port, SEQUENCE | number, 0, 0x50, flags, 1024, 0, 0)
+    if kind == "echo":
+        protocol, mark = 58 if family == socket.AF_INET6 else 1, f"lares-probe {number}".encode()
+        body = struct.pack("!2B3H", 128 if family == socket.AF_INET6 else 8, 0, 0, 1, number) + mark
     pseudo = ends + struct.pack("!I3xB", len(body), protocol)
-    at = 6 if protocol == 17 else 16
+    if protocol == 1:
+        pseudo = b""
+    at = {1: 2, 58: 2, 17: 6, 6: 16}[protocol]
     body = body[:at] + struct.pack("!H", checksum(pseudo + body)) + body[at + 2 :]
     if family == socket.AF_INET:
         return family, struct.pack("!2B3H2BH", 0x45, 0, 20 + len(body), number, 0, 64, protocol, 0) + ends + body
