@@ -114,7 +114,7 @@ public enum DHCPv4DomainSearch {
   }
 
   /// The option's value, without compression.
-  public static func encode(_ names: [DomainName]) -> [UInt8] { names.flatMap(\.wire) }
+  public static func encode(_ names: [DomainName]) -> [UInt8] { names.flatMap { $0.wire } }
 
   private static func readName(_ bytes: [UInt8], at start: Int) -> (DomainName, next: Int)? {
     var wire: [UInt8] = []
