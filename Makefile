@@ -6,11 +6,13 @@ TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils
   kea-dhcp4-server
 BENCH_PACKAGES := $(TEST_PACKAGES) libnftables-dev unbound knot-resolver kea-admin strace
 
+BENCHMARKS := dns firewall dhcp
+
 SWIFT_RELEASE := -c release --static-swift-stdlib
 # Installs what is missing, and lets no package start a service of its own. One call for each list of packages.
 install = @scripts/install-packages $(1)
 
-.PHONY: all build run lab test soak bench fuzz format lint docs clean
+.PHONY: all build run lab test soak bench $(BENCHMARKS:%=bench-%) fuzz format lint docs clean
 all: build
 
 build:
@@ -39,6 +41,14 @@ soak:
 	$(MAKE) services
 	swift build --build-tests
 	LARES_SOAK=1 swift test --skip-build
+
+# Each benchmark runs the best peers beside us in the same run, and ends with lines `ratio NAME …`.
+bench: $(BENCHMARKS:%=bench-%)
+
+$(BENCHMARKS:%=bench-%): bench-%:
+	$(call install,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product $@
+	.build/release/$@
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks

@@ -22,7 +22,12 @@ final class KernelFirewall {
   }
 
   func beginTransaction(capacity: Int = 1 << 18) -> Transaction {
-    Transaction(firstSequence: nextSequence, capacity: capacity)
+    guard let transaction = idle, transaction.capacity >= capacity else {
+      return Transaction(firstSequence: nextSequence, capacity: capacity)
+    }
+    idle = nil
+    transaction.reset(firstSequence: nextSequence)
+    return transaction
   }
 
   /// Sends a transaction; returns when the kernel has taken all of it, throws where it has taken nothing.
@@ -42,10 +47,13 @@ final class KernelFirewall {
     } catch {
       throw .failed(error)
     }
+    if transaction.capacity <= 1 << 20 { idle = transaction }
     if let refusal { throw refusal }
   }
 
   private var refusal: FirewallError?
+  /// The last small transaction, whose buffer the next one uses.
+  private var idle: Transaction?
 
   /// Reads until the last message is acknowledged, or until nothing more waits: then the kernel refused the batch as a whole.
   private func readVerdicts(_ transaction: Transaction) throws(NetlinkError) {

@@ -32,7 +32,7 @@ final class Transaction {
   private(set) var byteCount = 0
   /// What each message is about; its index is the message's sequence number less ``firstSequence``.
   private(set) var steps: [TransactionStep] = []
-  private let firstSequence: UInt32
+  private var firstSequence: UInt32
   private var lastHeader = 0
 
   /// Room that must be free before a message is begun: an attribute has 65,535 bytes at most, and a message little beside one.
@@ -45,6 +45,17 @@ final class Transaction {
   }
 
   deinit { buffer.deallocate() }
+
+  /// Begins anew in the same buffer.
+  func reset(firstSequence: UInt32) {
+    self.firstSequence = firstSequence
+    byteCount = 0
+    steps.removeAll(keepingCapacity: true)
+    add(.batch) { nftnl_batch_begin($0, $1) }
+  }
+
+  /// Bytes of the buffer.
+  var capacity: Int { buffer.count }
 
   /// True where nothing was added.
   var isEmpty: Bool { steps.count == 1 }

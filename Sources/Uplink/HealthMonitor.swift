@@ -10,7 +10,7 @@ final class HealthMonitor {
   /// Whom to ask, through what.
   struct Targets: Equatable {
     var link: Link
-    var addresses: [IPAddress]
+    var addresses: [InterfaceAddress]
     var gateways: [IPAddress]
     var nameServers: [IPAddress]
   }
@@ -175,9 +175,8 @@ extension HealthMonitor {
 extension HealthMonitor.Targets {
   /// The own address to ask a gateway from: one in its network, or else any of its family.
   fileprivate func source(towards gateway: IPAddress) -> IPAddress? {
-    let family = addresses.filter { $0.family == gateway.family }
-    if gateway.v6?.isLinkLocal == true { return family.first { $0.v6?.isLinkLocal == true } ?? family.first }
-    return family.first { $0.v6?.isLinkLocal != true } ?? family.first
+    let family = addresses.filter { $0.address.family == gateway.family }
+    return (family.first { $0.prefix.contains(gateway) } ?? family.first)?.address
   }
 }
 

@@ -17,7 +17,7 @@ public struct ProbeTiming: Sendable, Equatable {
   public var nameServerTimeout: Int64
 
   public init(
-    gatewayGood: Int64 = 5_000, nameServerGood: Int64 = 15_000, quick: Int64 = 1_000, gatewayTimeout: Int64 = 500,
+    gatewayGood: Int64 = 5_000, nameServerGood: Int64 = 10_000, quick: Int64 = 1_000, gatewayTimeout: Int64 = 500,
     nameServerTimeout: Int64 = 900
   ) {
     self.gatewayGood = gatewayGood

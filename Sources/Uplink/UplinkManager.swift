@@ -75,7 +75,7 @@ public final class UplinkManager {
         next.append(session)
       } else {
         let session = UplinkSession(
-          wanted, index: index, record: leases.values[wanted.name], homePrefixes: homePrefixes, upstreams: upstreams,
+          wanted, index: index, record: record(for: wanted), homePrefixes: homePrefixes, upstreams: upstreams,
           surroundings)
         next.append(session)
         fresh.append(session)
@@ -185,6 +185,11 @@ extension UplinkManager {
     case .overrun: readAgain()
     case .address, .route, .neighbourRemoved: break
     }
+  }
+
+  /// The remembered lease; of an uplink that was renamed, the one of its interface.
+  private func record(for settings: UplinkSettings) -> UplinkRecord? {
+    leases.values[settings.name] ?? leases.values.values.first { $0.device == settings.device }
   }
 
   private func session(named device: String) -> UplinkSession? { sessions.first { $0.settings.device == device } }

@@ -9,6 +9,9 @@ struct UplinkRecord: Codable, Sendable, Equatable {
   /// When it was asked for.
   var obtained: UnixTime
 
+  /// False for times that no clock ever showed.
+  var isPlausible: Bool { 0...1 << 40 ~= obtained }
+
   /// The lease on this machine's clock. A wall clock from before the lease, as machines without a battery have it after
   /// power-up, counts as no time gone by.
   func held(now: Instant, wall: UnixTime) -> DHCPClient.Held {

@@ -46,7 +46,7 @@ final class UplinkSession {
   ) {
     self.settings = settings
     self.index = index
-    self.record = record?.device == settings.device ? record : nil
+    self.record = record.flatMap { $0.device == settings.device && $0.isPlausible ? $0 : nil }
     self.homePrefixes = homePrefixes
     self.upstreams = upstreams
     self.surroundings = surroundings
@@ -110,7 +110,7 @@ final class UplinkSession {
   func followClock() {
     guard let held = client?.held, var corrected = record else { return }
     let obtained = Clock.wall - Clock.now.milliseconds(since: held.since) / 1_000
-    guard abs(obtained - corrected.obtained) > 5 else { return }
+    guard (obtained &- corrected.obtained).magnitude > 5 else { return }
     corrected.obtained = obtained
     record = corrected
     surroundings.remember(settings.name, corrected)
@@ -164,14 +164,12 @@ extension UplinkSession {
 
   private func carryOut(_ actions: [DHCPClient.Action]) {
     guard let link, let client else { return }
-    do throws(SystemError) {
+    sendingFailure = nil
+    attempt { () throws(SystemError) in
       if client.isListening { transport = try path(client, link) }
-      for action in actions { try carryOut(action, client, link) }
-      sendingFailure = nil
-    } catch {
-      // The client's own timer sends again.
-      sendingFailure = "\(error)"
-      surroundings.log.warning("\(error)", ["uplink": settings.name])
+    }
+    for action in actions {
+      attempt { () throws(SystemError) in try carryOut(action, client, link) }
     }
     if client.state != .checking { closeConflictWatch() }
     if !client.isListening { closeTransport() }
@@ -181,6 +179,16 @@ extension UplinkSession {
     }
     watchHealth()
     surroundings.changed()
+  }
+
+  /// What cannot be sent now is sent again by the client's own timer.
+  private func attempt(_ body: () throws(SystemError) -> Void) {
+    do throws(SystemError) {
+      try body()
+    } catch {
+      sendingFailure = "\(error)"
+      surroundings.log.warning("\(error)", ["uplink": settings.name])
+    }
   }
 
   /// DHCPDECLINE and DHCPRELEASE go out, too, though no answer is awaited: by a transport that ends at once.
@@ -281,7 +289,7 @@ extension UplinkSession {
     guard !fact.addresses.isEmpty else { return health.watch(nil) }
     health.watch(
       HealthMonitor.Targets(
-        link: link, addresses: fact.addresses.map(\.address), gateways: fact.gateways,
+        link: link, addresses: fact.addresses, gateways: fact.gateways,
         nameServers: upstreams.isEmpty ? fact.nameServers : upstreams))
   }
 }

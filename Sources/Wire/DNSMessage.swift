@@ -58,7 +58,8 @@ public struct DNSMessage: ~Escapable {
     let dataEnd = dataStart + Int(bytes.dnsUInt16(at: nameEnd + 8))
     guard dataEnd <= bytes.byteCount else { return nil }
     let record = Record(
-      start: offset, type: DNSType(rawValue: bytes.dnsUInt16(at: nameEnd)), recordClass: bytes.dnsUInt16(at: nameEnd + 2),
+      start: offset, type: DNSType(rawValue: bytes.dnsUInt16(at: nameEnd)),
+      recordClass: bytes.dnsUInt16(at: nameEnd + 2),
       ttl: bytes.dnsUInt32(at: nameEnd + 4), ttlOffset: nameEnd + 4, data: dataStart..<dataEnd)
     return hasSoundData(record) ? record : nil
   }
@@ -132,7 +133,11 @@ extension RawSpan {
   func dnsNameLength(at start: Int) -> (length: Int, end: Int)? {
     var length = 0
     var end: Int?
-    let isSound = forEachLabel(at: start) { offset, count in length += count } pointer: { end = end ?? $0 }
+    let isSound = forEachLabel(at: start) { offset, count in
+      length += count
+    } pointer: {
+      end = end ?? $0
+    }
     guard isSound, length <= DomainName.maximumLength else { return nil }
     return (length, end ?? start + length)
   }
@@ -144,7 +149,8 @@ extension RawSpan {
     wire.reserveCapacity(length)
     _ = forEachLabel(at: start) { offset, count in
       wire.append(contentsOf: extracting(offset..<offset + count).array)
-    } pointer: { _ in }
+    } pointer: { _ in
+    }
     return (DomainName(validWire: wire), end)
   }
 

@@ -21,6 +21,7 @@ final class NetworkDaemon {
   private let linkFacts: FactWriter<LinkFact>
   private let neighbourFacts: FactWriter<NeighbourFact>
   private let ruleFacts: FactWriter<RuleFact>
+  private let metricFacts: FactWriter<MetricFact>
   private let dropped: DroppedPackets
   private var model: HouseholdModel?
   private var neighbours = NeighbourBook()
@@ -49,6 +50,7 @@ final class NetworkDaemon {
     linkFacts = try FactWriter(FactKinds.links, in: folders, loop: loop)
     neighbourFacts = try FactWriter(FactKinds.neighbours, in: folders, loop: loop)
     ruleFacts = try FactWriter(FactKinds.rules, in: folders, loop: loop)
+    metricFacts = try FactWriter(FactKinds.metrics(of: "network"), in: folders, loop: loop)
     leases = FactReader(FactKinds.leases, in: folders, loop: loop)
     pauses = FactReader(FactKinds.pauses, in: folders, loop: loop)
     dropped = try DroppedPackets(folders: folders, loop: loop, log: log)
@@ -165,8 +167,19 @@ final class NetworkDaemon {
     publish("the filter's counters") {
       let rules = try firewall.counters()
       try ruleFacts.replaceAll(with: Dictionary(rules.map { ($0.name, $0) }) { first, _ in first })
+      try metricFacts.replaceAll(with: uplinks.metrics.merging(Self.metrics(of: rules)) { first, _ in first })
     }
     loop.schedule(afterMilliseconds: Self.countersMilliseconds) { [unowned self] in publishCounters() }
+  }
+
+  private static func metrics(of rules: [RuleFact]) -> [String: MetricFact] {
+    rules.reduce(into: [:]) { metrics, rule in
+      let label = "{rule=\"\(rule.name)\"}"
+      metrics["lares_firewall_packets_total" + label] = MetricFact(
+        type: "counter", help: "Packets that met a rule of the packet filter.", value: Double(rule.packets))
+      metrics["lares_firewall_bytes_total" + label] = MetricFact(
+        type: "counter", help: "Bytes of the packets that met a rule of the packet filter.", value: Double(rule.bytes))
+    }
   }
 
   /// Puts the rules back where somebody else has changed them.

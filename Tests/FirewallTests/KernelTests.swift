@@ -23,6 +23,18 @@ import Wire
     }
   }
 
+  @Test func nftReadsWhatItLists() throws {
+    let namespace = try NetworkNamespace()
+    let other = try NetworkNamespace()
+    let folder = try TemporaryFolder()
+    try namespace.run { try FirewallManager().apply(model: Models.everything, dynamic: Models.busy) }
+    try namespace.shell("nft -s list ruleset > \(folder.path)/rules")
+    try other.shell("nft -f \(folder.path)/rules")
+    try other.shell("nft -s list ruleset > \(folder.path)/again")
+    let difference = try other.shell("diff \(folder.path)/rules \(folder.path)/again || true")
+    #expect(difference.isEmpty, "\(difference)")
+  }
+
   @Test func foreignTablesSurvive() throws {
     let namespace = try NetworkNamespace()
     let foreign = "table inet foreign { chain c { type filter hook input priority 5; counter accept; }; }"

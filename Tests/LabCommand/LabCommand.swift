@@ -11,11 +11,11 @@ struct LabCommand {
       case "run": try Self.run()
       case "shell": try Self.shell()
       default:
-        print("usage: lares-lab run | shell")
+        say("usage: lares-lab run | shell")
         exit(64)
       }
     } catch {
-      print("The lab cannot go on: \(error)")
+      say("The lab cannot go on: \(error)")
       exit(1)
     }
   }
@@ -36,31 +36,31 @@ struct LabCommand {
       try loop.runOnce(limitMilliseconds: 0)
       if isOver { return }
     }
-    print("\n\(try lab.lares("status").output)")
-    print("The router runs in the lab until Ctrl-C. Talk to it from another terminal:")
-    print("  LARES_RUN=\(lab.runFolder) \(Lab.executable) status")
+    say("\n\(try lab.lares("status").output)")
+    say("The router runs in the lab until Ctrl-C. Talk to it from another terminal:")
+    say("  LARES_RUN=\(lab.runFolder) \(Lab.executable) status")
     try loop.run()
   }
 
   /// Brings up provider and router, and prints the router's addresses.
   private static func start(_ lab: Lab) throws {
-    print("Starting a provider and a router in network namespaces …")
+    say("Starting a provider and a router in network namespaces …")
     try lab.startProvider()
     try lab.configure()
     try lab.startRouter()
     try lab.waitForRouter()
-    print("router   uplink wan0 \(try lab.uplinkAddress ?? "?"), home 192.168.77.1, guest 192.168.78.1")
+    say("router   uplink wan0 \(try lab.uplinkAddress ?? "?"), home 192.168.77.1, guest 192.168.78.1")
   }
 
   /// Gets a lease, resolves a name and fetches a page on one host, and shows each.
   private static func serve(_ lab: Lab, _ host: Lab.Host, _ client: DHCPClientProgram) throws {
     try lab.lease(host, with: client)
     let name = host.rawValue + String(repeating: " ", count: 8 - host.rawValue.count)
-    print("\(name) lease   \(client.rawValue) got \(try lab.address(of: host) ?? "nothing")")
+    say("\(name) lease   \(client.rawValue) got \(try lab.address(of: host) ?? "nothing")")
     let answer = try lab.run(host, ["dig", "+short", "+time=2", "+tries=3", Lab.webName]).output
-    print("\(name) name    \(Lab.webName) is \(answer.split(separator: "\n").joined(separator: ", "))")
+    say("\(name) name    \(Lab.webName) is \(answer.split(separator: "\n").joined(separator: ", "))")
     let page = try lab.run(host, ["curl", "-sS", "--max-time", "10", "http://\(Lab.webName)/"]).output
-    print("\(name) page    http://\(Lab.webName)/ says: \(page.filter { $0 != "\n" })")
+    say("\(name) page    http://\(Lab.webName)/ says: \(page.filter { $0 != "\n" })")
     guard page == Lab.webPage else {
       throw LabError("\(host.rawValue) did not get the page\n\(lab.router?.output ?? "")")
     }
@@ -70,9 +70,9 @@ struct LabCommand {
     let lab = try Lab()
     defer { lab.close() }
     try start(lab)
-    print("This is a shell on the router. Run something on another host like this:")
+    say("This is a shell on the router. Run something on another host like this:")
     for host in Lab.Host.allCases where host != .router {
-      print("  \(host.rawValue): \(lab.onHost(host, ["sh"]).joined(separator: " "))")
+      say("  \(host.rawValue): \(lab.onHost(host, ["sh"]).joined(separator: " "))")
     }
     let child = try ChildProcess(
       lab.onHost(
@@ -83,4 +83,10 @@ struct LabCommand {
         ]), isForeground: true)
     _ = try child.wait()
   }
+}
+
+/// Prints a line at once, also into a pipe.
+private func say(_ line: String) {
+  print(line)
+  fflush(nil)
 }

@@ -57,6 +57,9 @@ final class UplinkLab {
     try router.run { manager?.apply(settings: settings, homePrefixes: home, commit: 1) }
   }
 
+  /// Asks the DHCP server now, so that a test need not wait for the next retransmission.
+  func renew() throws { try router.run { #expect(manager?.renew("wan") == true) } }
+
   /// Serves the router's event loop until the condition holds; false when the time is over.
   func wait(seconds: Int64 = 10, until condition: (UplinkManager) -> Bool) throws -> Bool {
     let end = Clock.now.advanced(milliseconds: seconds * 1_000)

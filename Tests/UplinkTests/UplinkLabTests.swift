@@ -30,6 +30,14 @@ import Wire
     try lab.apply(wan)
     #expect(lab.manager?.netlinkWrites == writes, "applied twice, nothing is written")
 
+    var renamed = wan
+    renamed.name = "internet"
+    try lab.apply(renamed)
+    #expect(lab.fact?.name == "internet" && lab.fact?.addresses == fact.addresses, "a new name, the same lease")
+    #expect(try lab.wait(state: "bound"))
+    try lab.apply(wan)
+    #expect(try lab.wait(state: "bound"))
+
     lab.kill()
     #expect(try lab.addresses == fact.addresses.map(\.description), "the death of the process changes nothing")
     #expect(
@@ -51,6 +59,7 @@ import Wire
     #expect(try lab.wait(diagnosis: "lease"), "no server yet")
     #expect(CheckTree.diagnosis(of: lab.manager?.checks ?? [])?.detail.contains("no DHCP server") == true)
     try lab.startDNSMasq()
+    try lab.renew()
     #expect(try lab.wait(diagnosis: nil))
 
     lab.stop("dnsmasq")
@@ -112,7 +121,7 @@ import Wire
     #expect(lease.detail.contains("ran out") && lease.detail.contains("kept"))
 
     try lab.startDNSMasq(range: "203.0.113.70,203.0.113.80")
-    try lab.router.run { #expect(lab.manager?.renew("wan") == true) }
+    try lab.renew()
     #expect(try lab.wait(state: "bound", seconds: 9))
     #expect(lab.fact?.expires.map { $0 - lab.fact!.obtained } == 120, "now by the other server")
     #expect(try lab.addresses == lab.fact?.addresses.map(\.description))
@@ -165,7 +174,7 @@ import Wire
     #expect(try lab.wait(seconds: 2) { _ in lab.log("dnsmasq").contains("DHCPRELEASE") })
     #expect(try lab.addresses == [] && lab.router.shell("ip route show default") == "")
     #expect(try lab.wait(state: "released"))
-    try lab.router.run { #expect(lab.manager?.renew("wan") == true) }
+    try lab.renew()
     #expect(try lab.wait(state: "bound"))
   }
 
@@ -178,6 +187,62 @@ import Wire
     #expect(try lab.wait { $0.problems.contains { $0.contains("overlaps the home network 203.0.113.0/24") } })
     #expect(try lab.addresses == [])
     #expect(try lab.wait(diagnosis: "lease"))
+  }
+
+  @Test("W15: with another hardware address the client is another one to the server, and the old lease goes")
+  func followsHardwareAddress() throws {
+    let lab = try UplinkLab()
+    try lab.startDNSMasq()
+    try lab.start()
+    try lab.apply(wan)
+    #expect(try lab.wait(state: "bound"))
+    let first = try lab.addresses
+    try lab.router.shell("ip link set wan0 address 02:00:00:00:00:42")
+    #expect(try lab.wait { _ in lab.log("dnsmasq").contains("02:00:00:00:00:42") })
+    #expect(try lab.wait(state: "bound"))
+    #expect(try lab.addresses.count == 1 && lab.addresses != first)
+    #expect(try lab.addresses == lab.fact?.addresses.map(\.description))
+  }
+
+  @Test("two uplinks: the first in the file is preferred, and removing it leaves the other")
+  func twoUplinks() throws {
+    let lab = try UplinkLab()
+    try lab.router.shell("ip link add wan1 type veth peer name isp1 && ip link set wan1 up && ip link set isp1 up")
+    try lab.startDNSMasq()
+    try lab.start()
+    var spare = UplinkSettings(name: "spare", interface: "wan1")
+    spare.method = .fixed(addresses: [InterfaceAddress("198.51.100.2/24")!], gateways: [IPAddress("198.51.100.1")!])
+    try lab.apply(wan, spare)
+    #expect(try lab.wait(state: "bound"))
+    #expect(
+      try lab.router.shell("ip route show default").split(separator: "\n").map { $0.prefix(27) } == [
+        "default via 203.0.113.1 dev", "default via 198.51.100.1 de",
+      ])
+    #expect(Set(lab.manager?.uplinks.map(\.name) ?? []) == ["wan", "spare"])
+    try lab.apply(spare)
+    #expect(try lab.addresses == [])
+    #expect(try lab.router.shell("ip route show default").contains("198.51.100.1 dev wan1 proto 76 metric 100"))
+    #expect(lab.manager?.checks.allSatisfy { $0.path.hasPrefix("uplink.spare.") } == true)
+  }
+
+  @Test("RFC 3442 and a /32: the gateway is outside the network, and the kernel takes all routes as planned")
+  func pointToMultipoint() throws {
+    let lab = try UplinkLab()
+    try lab.provider.shell("ip addr add 10.255.0.1/32 dev isp0")
+    try lab.startDNSMasq(options: [
+      "--dhcp-option=option:netmask,255.255.255.255",
+      "--dhcp-option=121,0.0.0.0/0,10.255.0.1,198.51.100.0/24,10.255.0.1,192.0.2.0/24,0.0.0.0",
+    ])
+    try lab.start()
+    try lab.apply(wan)
+    #expect(try lab.wait(diagnosis: nil))
+    #expect(try lab.addresses.first?.hasSuffix("/32") == true && lab.manager?.problems == [])
+    let routes = try lab.router.shell("ip route show")
+    #expect(routes.contains("default via 10.255.0.1 dev wan0 proto 76"))
+    #expect(routes.contains("198.51.100.0/24 via 10.255.0.1") && routes.contains("192.0.2.0/24 dev wan0"))
+    let writes = try #require(lab.manager?.netlinkWrites)
+    try lab.apply(wan)
+    #expect(lab.manager?.netlinkWrites == writes)
   }
 
   @Test("damaged and foreign messages are counted and dropped, and the lease comes all the same")
@@ -195,6 +260,7 @@ import Wire
     #expect(lab.manager?.metrics[metric]?.value ?? 0 >= 3)
     #expect(try lab.wait(seconds: 1) { $0.clientCounters.first?.counters.ignored == 1 }, "the good one, for nobody")
     try lab.startDNSMasq()
+    try lab.renew()
     #expect(try lab.wait(state: "bound"))
   }
 

@@ -17,7 +17,9 @@ enum Contestant: String, CaseIterable {
     }
   }
 
-  var isInstalled: Bool { program.map { !File.list(File.folderName(of: $0)).filter { program?.hasSuffix("/" + $0) ?? false }.isEmpty } ?? true }
+  var isInstalled: Bool {
+    program.map { !File.list(File.folderName(of: $0)).filter { program?.hasSuffix("/" + $0) ?? false }.isEmpty } ?? true
+  }
 }
 
 /// How a contestant is started: its files in a folder of its own, its command.

@@ -18,7 +18,8 @@ switch arguments.dropFirst().first {
 case nil: exit(benchmark.run() ? 0 : 1)
 case "echo": exit(bench_echo(port(2)))
 case "authority": exit(bench_authority(port(2)))
-case "serve": exit(serve(port: port(2), upstream: port(3), folder: arguments[4], blocklist: arguments.dropFirst(5).first))
+case "serve":
+  exit(serve(port: port(2), upstream: port(3), folder: arguments[4], blocklist: arguments.dropFirst(5).first))
 case "pinned":
   bench_pin(Int32(arguments[2]) ?? 0)
   var command = arguments[3...].map { strdup($0) } + [nil]

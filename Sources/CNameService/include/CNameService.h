@@ -35,6 +35,10 @@ struct lares_batch {
 static inline uint32_t lares_batch_received_length(const struct lares_batch *batch, int index) {
   return batch->received_length[index];
 }
+/// For tests: as if a datagram of `length` octets stood in the slot.
+static inline void lares_batch_set_received(struct lares_batch *batch, int index, uint32_t length) {
+  batch->received_length[index] = length;
+}
 static inline void lares_batch_set_answer_length(struct lares_batch *batch, int index, uint32_t length) {
   batch->answer_length[index] = length;
 }

@@ -10,7 +10,7 @@ struct AnswerCache: ~Copyable {
   /// Octets of ring per entry: what an ordinary answer takes, with room for some that are long.
   static let bytesPerEntry = 256
   /// Entries that one insertion moves at most, so that its cost is bounded.
-  private static let maximumMoves = 16
+  private static let maximumMoves = 64
   private static let ways = 8
   private static let unit = 16
 
@@ -36,7 +36,7 @@ struct AnswerCache: ~Copyable {
   init?(capacity: Int) {
     self.capacity = max(64, capacity)
     var buckets = 1
-    while buckets * 5 < self.capacity { buckets *= 2 }
+    while buckets * 3 < self.capacity { buckets *= 2 }
     bucketMask = buckets - 1
     ringSize = max(self.capacity * Self.bytesPerEntry, 4 * Self.maximumEntrySize)
     let indexBytes = buckets * Self.ways * MemoryLayout<UInt64>.size
@@ -94,12 +94,12 @@ struct AnswerCache: ~Copyable {
   /// Forgets the entries whose name, in lower case on the wire, fulfils a condition.
   mutating func removeAll(where shouldRemove: (UnsafeRawBufferPointer) -> Bool) {
     var unwanted: [CacheEntry] = []
-    forEach { if shouldRemove($0.name) { unwanted.append($0) } }
+    visitAll { if shouldRemove($0.name) { unwanted.append($0) } }
     for entry in unwanted { unlink(entry) }
   }
 
   /// Every entry, oldest first.
-  func forEach(_ body: (CacheEntry) -> Void) {
+  func visitAll(_ body: (CacheEntry) -> Void) {
     var offset = tail
     var left = used
     while left > 0 {
@@ -188,12 +188,15 @@ struct AnswerCache: ~Copyable {
     bucket[way] = slot
   }
 
-  /// The way of a full bucket to give up: one that nobody used, else the one stored first.
+  /// The way of a full bucket to give up: one that nobody used, and of those the one that the hand would reach first.
   private func victim(in bucket: UnsafeMutablePointer<UInt64>) -> Int {
     var best = 0
-    for way in 1..<Self.ways {
-      let (a, b) = (entry(in: bucket[way]), entry(in: bucket[best]))
-      if (a.isUsed ? 1 : 0, a.stored) < (b.isUsed ? 1 : 0, b.stored) { best = way }
+    var bestRank = (Int.max, Int.max)
+    for way in 0..<Self.ways {
+      let entry = entry(in: bucket[way])
+      let distance = entry.base - ring - tail
+      let rank = (entry.isUsed ? 1 : 0, distance < 0 ? distance + ringSize : distance)
+      if rank < bestRank { (best, bestRank) = (way, rank) }
     }
     return best
   }

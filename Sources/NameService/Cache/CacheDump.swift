@@ -95,7 +95,7 @@ extension Worker {
   func dump() -> [UInt8] {
     let (now, wall) = (Self.second(Clock.now), Clock.wall)
     var writer = ByteWriter()
-    hitPath.cache.forEach { entry in
+    hitPath.cache.visitAll { entry in
       guard entry.origin == .upstream, owner(of: entry.hash) == core, writer.count < CacheDump.maximumBytes,
         Int64(entry.expires) + Int64(rules.resolver.staleSeconds) > Int64(now)
       else { return }

@@ -163,18 +163,19 @@ public final class NameDaemon {
       let mailboxes = try (0..<count).map { _ throws(SystemError) in try Mailbox<WorkerMessage>() }
       let sockets = try NameSockets(cores: count, port: port == 0 ? options.port : port)
       port = sockets.port
+      let inherited = readCache()
       for core in 0..<count {
         threads.append(
           try WorkerThread(
             Worker.Start(
               core: core, datagramSockets: sockets.datagrams[core], streamSockets: sockets.streams[core],
-              cacheEntries: model.names.cacheEntries / count, secret: secret, rules: rules, mailboxes: mailboxes,
+              cacheEntries: model.names.cacheEntries / count, secret: secret, rules: rules, inherited: inherited,
+              mailboxes: mailboxes,
               daemon: mail)))
       }
       runningEntries = model.names.cacheEntries
       bindProblem = nil
       log.info("answering on port \(port)", ["cores": String(count)])
-      loadCache()
     } catch {
       bindProblem = describe(error)
       log.error(bindProblem ?? "")
@@ -240,13 +241,14 @@ public final class NameDaemon {
 
   private var cacheFile: String { folders.state(of: "names") + "/cache" }
 
-  private func loadCache() {
-    guard let bytes = try? File.readIfPresent(cacheFile) else { return }
+  private func readCache() -> [DumpedAnswer] {
+    guard let bytes = try? File.readIfPresent(cacheFile) else { return [] }
     guard let answers = CacheDump.read(bytes) else {
-      return log.notice("\(cacheFile) is damaged; starting with an empty cache")
+      log.notice("\(cacheFile) is damaged; starting with an empty cache")
+      return []
     }
-    broadcast(.load(answers))
     log.info("took over \(answers.count) answers of the last run")
+    return answers
   }
 
   /// Writes something; a disk that is full or read-only costs memory across restarts, not answers.

@@ -17,6 +17,8 @@ final class Worker {
     var cacheEntries: Int
     var secret: HashSecret
     var rules: NameRules
+    /// Answers of an earlier run; each core takes those whose questions it owns.
+    var inherited: [DumpedAnswer]
     /// Mailboxes of all cores, by number.
     var mailboxes: [Mailbox<WorkerMessage>]
     var daemon: Mailbox<DaemonMessage>
@@ -65,6 +67,7 @@ final class Worker {
       resolver.attemptFailed(attempt, now: Clock.now)
       carryOut()
     }
+    load(start.inherited)
     try watch()
   }
 
@@ -192,7 +195,6 @@ final class Worker {
     case .rules(let rules): take(rules)
     case .report: daemon.post(.counters(core: core, currentCounters))
     case .dump: daemon.post(.dump(core: core, dump()))
-    case .load(let answers): load(answers)
     case .stop:
       daemon.post(.dump(core: core, dump()))
       daemon.post(.stopped(core: core))

@@ -13,8 +13,6 @@ enum WorkerMessage: Sendable {
   case report
   /// Hand over the answers that are worth keeping.
   case dump
-  /// Answers of an earlier run.
-  case load([DumpedAnswer])
   case stop
 }
 

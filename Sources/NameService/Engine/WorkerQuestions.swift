@@ -191,7 +191,8 @@ extension Worker {
     fillKey(question)
     if let entry = currentEntry(now: second) {
       let left = entry.expires - second
-      return hand(entry.origin == .failure ? .failed(entry.answer.records) : .fresh(entry.answer.aged(to: second), ttl: left),
+      return hand(
+        entry.origin == .failure ? .failed(entry.answer.records) : .fresh(entry.answer.aged(to: second), ttl: left),
         of: question, to: [waiter])
     }
     resolver.ask(question, waiter: waiter, stale: staleAnswer(at: second), now: now)

@@ -71,7 +71,7 @@ final class Resolver {
     let start = PendingQuestion(
       question, waiter: waiter, servers: candidates, stale: stale, now: now, settings: settings)
     pending[question] = start
-    if let stale, candidates.allSatisfy({ $0.isDead(at: now) }) {
+    if let stale, candidates.allSatisfy(\.isSilent) {
       // Nobody is there: the answer at once, one more try behind it.
       giveStale(question, stale, start.waiters)
       start.waiters = []

@@ -20,7 +20,10 @@ final class UpstreamServer {
 
   init(_ address: SocketAddress) { self.address = address }
 
-  /// True while asking it is a waste of a client's time.
+  /// True from its last unanswered queries until it answers again: nobody should have to wait for it.
+  var isSilent: Bool { consecutiveTimeouts >= Self.timeoutsUntilDead }
+
+  /// True while others are asked before it, for longer each time.
   func isDead(at now: Instant) -> Bool { silentUntil.map { now < $0 } ?? false }
 
   /// Whether queries carry EDNS: not where the server has shown that it does not understand it.
