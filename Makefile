@@ -45,7 +45,13 @@ soak:
 # Each benchmark runs the best peers beside us in the same run, and ends with lines `ratio NAME …`.
 bench: $(BENCHMARKS:%=bench-%)
 
-$(BENCHMARKS:%=bench-%): bench-%:
+# Measures whole programs, so it is a script.
+bench-dhcp:
+	$(call install,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product address-server
+	SERVER=.build/release/address-server Benchmarks/dhcp/bench-dhcp
+
+$(filter-out bench-dhcp,$(BENCHMARKS:%=bench-%)): bench-%:
 	$(call install,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
 	swift build $(SWIFT_RELEASE) --product $@
 	.build/release/$@
