@@ -2,9 +2,9 @@
 
 BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev lld binutils
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base busybox isc-dhcp-client udhcpc dhcpcd-base bind9-dnsutils curl
-TEST_PACKAGES := $(LAB_PACKAGES) libnftables-dev qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
-  kea-dhcp4-server
-BENCH_PACKAGES := $(TEST_PACKAGES) libnftables-dev unbound knot-resolver kea-admin strace
+TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
+  kea-dhcp4-server unbound
+BENCH_PACKAGES := $(TEST_PACKAGES) libnftables1 knot-resolver kea-admin strace
 
 BENCHMARKS := dns firewall dhcp
 
