@@ -104,9 +104,12 @@ enum Home {
       domain: DomainName("home.arpa")!, uplinks: [UplinkSettings(name: "wan", interface: "wan0")],
       networks: (0..<4).map { index in
         Network(
-          name: "net\(index)", interfaces: ["lan\(index)"], addresses: [InterfaceAddress("192.168.\(70 + index).1/24")!])
+          name: "net\(index)", interfaces: ["lan\(index)"], addresses: [InterfaceAddress("192.168.\(70 + index).1/24")!]
+        )
       },
-      devices: [Device(name: "nas", hardware: [MACAddress("02:00:00:00:00:10")!], addresses: [IPAddress("192.168.70.10")!])],
+      devices: [
+        Device(name: "nas", hardware: [MACAddress("02:00:00:00:00:10")!], addresses: [IPAddress("192.168.70.10")!])
+      ],
       forwards: [PortForward(name: "web", transport: .tcp, ports: 8080...8080, device: "nas", devicePort: 80)],
       addressLists: [AddressList(name: "bad", members: list)], firewall: FirewallSettings(blocked: ["bad"]))
     let base = FirewallPolicy(model: model, dynamic: FirewallDynamics()).ruleset.tables.flatMap(\.chains)
@@ -114,7 +117,8 @@ enum Home {
     model.allows = (0..<missing).map { index in
       let port = UInt16(1000 + index)
       return AllowRule(
-        name: "a\(index)", from: .network("net\(index % 3)"), to: .network("net3"), transport: .tcp, ports: [port...port])
+        name: "a\(index)", from: .network("net\(index % 3)"), to: .network("net3"), transport: .tcp,
+        ports: [port...port])
     }
     return model
   }

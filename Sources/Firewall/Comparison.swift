@@ -19,7 +19,8 @@ extension KernelTable {
         found.append("set \(name) is missing")
       }
     }
-    for (name, limit) in wanted.limits.sorted(by: { $0.key < $1.key }) where limits[name].map({ $0.agrees(with: limit) }) != true {
+    for (name, limit) in wanted.limits.sorted(by: { $0.key < $1.key })
+    where limits[name].map({ $0.agrees(with: limit) }) != true {
       found.append("limit \(name) \(limits[name] == nil ? "is missing" : "has other values")")
     }
     found += chains.keys.filter { wanted.chains[$0] == nil }.sorted().map { "chain \($0) is not ours" }
@@ -42,7 +43,8 @@ extension KernelChain {
       let names = rules.map { $0.name ?? "?" }.difference(from: wanted.rules.map { $0.name ?? "?" })
       found += names.removals.map { "rule \($0.element) is missing in chain \(name)" }
       found += names.insertions.map {
-        $0.element == "?" ? "chain \(name) has a rule that is not ours" : "rule \($0.element) is there again in chain \(name)"
+        $0.element == "?"
+          ? "chain \(name) has a rule that is not ours" : "rule \($0.element) is there again in chain \(name)"
       }
     }
     return found
@@ -53,7 +55,8 @@ extension KernelRule {
   fileprivate func agrees(with wanted: KernelRule) -> Bool {
     name == wanted.name && expressions.count == wanted.expressions.count
       && zip(expressions, wanted.expressions).allSatisfy { mine, other in
-        mine.name == other.name && mine.attributes.agrees(with: other.attributes, besides: KernelExpression.filledIn[mine.name])
+        mine.name == other.name
+          && mine.attributes.agrees(with: other.attributes, besides: KernelExpression.filledIn[mine.name])
       }
   }
 }

@@ -71,7 +71,8 @@ final class KernelFirewall {
       guard isDatagram else { break }
     }
     if !isAcknowledged, refusal == nil {
-      refusal = .failed(NetlinkError(code: EPROTO, attempt: "changing the packet filter", kernelText: "no acknowledgement came"))
+      refusal = .failed(
+        NetlinkError(code: EPROTO, attempt: "changing the packet filter", kernelText: "no acknowledgement came"))
     }
   }
 
@@ -98,7 +99,7 @@ final class KernelFirewall {
       do throws(NetlinkError) {
         // A dump that is disturbed begins anew, so nothing is taken in before its end.
         for fragment in try dump(type, family) { table.merge(fragment) }
-      } catch where type == NFT_MSG_GETFLOWTABLE {
+      } catch  where type == NFT_MSG_GETFLOWTABLE {
         // A kernel without flowtables has none.
       }
     }
@@ -132,7 +133,7 @@ final class KernelFirewall {
     do throws(NetlinkError) {
       try reading.perform(request)
       return true
-    } catch where error.code == ENOENT {
+    } catch  where error.code == ENOENT {
       return false
     }
   }

@@ -40,8 +40,9 @@ public struct NamedSet: Sendable, Equatable {
     init(_ family: IPFamily) { self = family == .v4 ? .ipv4 : .ipv6 }
   }
 
-  public init(_ name: String, key: [Datum], value: [Datum] = [], filling: Filling = .keys, elements: ElementTable? = nil)
-  {
+  public init(
+    _ name: String, key: [Datum], value: [Datum] = [], filling: Filling = .keys, elements: ElementTable? = nil
+  ) {
     self.name = name
     self.key = key
     self.value = value

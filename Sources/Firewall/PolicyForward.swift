@@ -22,7 +22,8 @@ extension FirewallPolicy {
       [.to(set: "uplinks"), .source(Self.uniqueLocal)])
     rules += model.networks.map { network in
       Rule(
-        "internet.\(network.name)", "network \(network.name) to the Internet", [.from(network.device), .to(set: "uplinks")],
+        "internet.\(network.name)", "network \(network.name) to the Internet",
+        [.from(network.device), .to(set: "uplinks")],
         .accept)
     }
     return rules + refuse("forward")
@@ -78,7 +79,9 @@ extension FirewallPolicy {
             in: "rate.forward"), .count,
         ], .drop)
       return (number == 6 && rate > 0 ? [limited] : [])
-        + ["uplinks", "trusted"].map { Rule("forward.\(forward.name)", forward.words, [.from(set: $0)] + matches, .accept) }
+        + ["uplinks", "trusted"].map {
+          Rule("forward.\(forward.name)", forward.words, [.from(set: $0)] + matches, .accept)
+        }
     }
   }
 
@@ -149,7 +152,7 @@ extension FirewallPolicy {
 
   private func sources(_ endpoint: AllowRule.Endpoint) -> [End] {
     switch endpoint {
-    case .network(let name): 
+    case .network(let name):
       model.network(named: name).map { network in
         [End(matches: [.from(network.device)] + (network.unknown == .allow ? [] : [.hardware(in: "known")]))]
       } ?? []

@@ -20,7 +20,10 @@ extension FirewallPolicy {
     for network in model.networks { rules += antiSpoofRules(network) }
     rules += drop(
       "antispoof.lease", "a leased address used by another device",
-      [.from(set: "homes"), .source(.v4, in: "leased"), Match([.source(.v4), .hardwareSource], .notMember(of: "bindings"))])
+      [
+        .from(set: "homes"), .source(.v4, in: "leased"),
+        Match([.source(.v4), .hardwareSource], .notMember(of: "bindings")),
+      ])
     return rules + uplinkSourceRules
   }
 
@@ -53,7 +56,8 @@ extension FirewallPolicy {
         [.from(set: "uplinks"), .source(family, in: "home.\(family.digit)")])
     }
     rules.append(
-      Rule("prerouting.uplink.local", "link-local neighbours", [.from(set: "uplinks"), .source(Self.linkLocal)], .accept))
+      Rule(
+        "prerouting.uplink.local", "link-local neighbours", [.from(set: "uplinks"), .source(Self.linkLocal)], .accept))
     return rules
       + drop(
         "reverse-path", "sources to which no route leads back through the uplink (RFC 3704)",

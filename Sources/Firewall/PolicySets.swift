@@ -93,7 +93,8 @@ extension FirewallPolicy {
   private var usedDevices: [String] {
     var seen: Set<String> = []
     let endpoints = model.allows.flatMap { [$0.from, $0.to] }
-    let names = model.forwards.map(\.device) + endpoints.compactMap { if case .device(let name) = $0 { name } else { nil } }
+    let names =
+      model.forwards.map(\.device) + endpoints.compactMap { if case .device(let name) = $0 { name } else { nil } }
     return names.filter { seen.insert($0).inserted }
   }
 
