@@ -85,9 +85,11 @@ let package = Package(
 
     .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
     // Benchmarks: the peer beside us in one process.
-    .systemLibrary(name: "CNftables", path: "Benchmarks/CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .systemLibrary(
+      name: "CNftables", path: "Benchmarks/CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
     .executableTarget(
-      name: "bench-firewall", dependencies: ["CNftables", "Firewall", "HostSystem", "Household", "TestSupport", "Wire"],
+      name: "bench-firewall",
+      dependencies: ["CNftables", "Firewall", "HostSystem", "Household", "TestSupport", "Wire"],
       path: "Benchmarks/firewall", swiftSettings: swiftSettings),
 
     .target(

@@ -18,6 +18,10 @@ struct Lab {
     (router, outside, home, guest) = (
       try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace()
     )
+    // Nobody else is here: addresses are good at once.
+    for namespace in [router, outside, home, guest] {
+      try namespace.shell("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
+    }
     try router.shell(
       """
       set -e
@@ -28,6 +32,7 @@ struct Lab {
       for i in wan0 lan0 lan1; do ip link set $i up; done
       ip addr add 203.0.113.2/24 dev wan0; ip addr add 192.168.77.1/24 dev lan0; ip addr add 192.168.78.1/24 dev lan1
       ip addr add 2001:db8:1::2/64 dev wan0 nodad; ip addr add fd77::1/64 dev lan0 nodad
+      ip addr add 2001:db8:77::1/64 dev lan0 nodad
       ip route add default via 203.0.113.1; ip route add default via 2001:db8:1::1
       """)
     try outside.shell(
@@ -35,13 +40,13 @@ struct Lab {
       set -e
       ip link set eth0 up; ip addr add 203.0.113.1/24 dev eth0; ip addr add 2001:db8:1::1/64 dev eth0 nodad
       ip route add 192.168.77.0/24 via 203.0.113.2; ip route add 192.168.78.0/24 via 203.0.113.2
-      ip route add fd77::/64 via 2001:db8:1::2
+      ip route add fd77::/64 via 2001:db8:1::2; ip route add 2001:db8:77::/64 via 2001:db8:1::2
       """)
     try home.shell(
       """
       set -e
       ip link set eth0 up; ip addr add 192.168.77.10/24 dev eth0; ip addr add 192.168.77.11/24 dev eth0
-      ip addr add fd77::10/64 dev eth0 nodad
+      ip addr add fd77::10/64 dev eth0 nodad; ip addr add 2001:db8:77::10/64 dev eth0 nodad
       ip route add default via 192.168.77.1; ip route add default via fd77::1
       """)
     try guest.shell(
@@ -99,6 +104,14 @@ final class Endpoint {
     let bytes = withUnsafeBytes(of: peer.sin6_addr) { Array($0) }
     let halves = [bytes[..<8], bytes[8...]].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
     return (Endpoint(descriptor), IPv6Address(high: halves[0], low: halves[1]))
+  }
+
+  /// The largest segment that the connection may send, in bytes (TCP_MAXSEG).
+  var segmentSize: Int32 {
+    var size: Int32 = 0
+    var length = socklen_t(4)
+    getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_MAXSEG, &size, &length)
+    return size
   }
 
   /// Sends a byte.

@@ -240,6 +240,47 @@ import Wire
     }
   }
 
+  @Test(arguments: [("203.0.113.1", 40), ("2001:db8:1::1", 60)])
+  func segmentsFitTheUplink(_ address: String, _ headers: Int32) throws {
+    let lab = try Lab()
+    try lab.router.shell("ip link set wan0 mtu 1400")
+    try lab.router.run {
+      try FirewallManager().apply(
+        model: Models.typical, dynamic: FirewallDynamics(prefixes: ["home": [Models.prefix("2001:db8:77::/64")]]))
+    }
+    let web = try Endpoint.listening(80, in: lab.outside)
+    let client = try #require(
+      try Endpoint.connecting(
+        to: address, 80, from: headers == 60 ? "2001:db8:77::10" : nil, in: lab.home, milliseconds: 1_000))
+    let server = try #require(web.accepted()).endpoint
+    #expect((1..<1_400 - headers + 1).contains(server.segmentSize))
+    #expect((1..<1_400 - headers + 1).contains(client.segmentSize))
+  }
+
+  @Test func limitsHold() throws {
+    let lab = try Lab()
+    let (ssh, web) = (try Endpoint.listening(22, in: lab.router), try Endpoint.listening(80, in: lab.outside))
+    let nas = try Endpoint.listening(80, in: lab.home)
+    var model = Models.typical
+    model.firewall.newConnectionRate = 3
+    model.firewall.connectionsPerDevice = 4
+    try lab.router.run { try FirewallManager().apply(model: model, dynamic: FirewallDynamics()) }
+    func connections(_ count: Int, to address: String, _ port: UInt16, in namespace: NetworkNamespace) throws
+      -> [Endpoint]
+    {
+      try (0..<count).compactMap { _ in try Endpoint.connecting(to: address, port, in: namespace, milliseconds: 40) }
+    }
+    #expect((3...7).contains(try connections(12, to: "192.168.77.1", 22, in: lab.home).count))
+    #expect((3...7).contains(try connections(12, to: "203.0.113.2", 8080, in: lab.outside).count))
+    let held = try connections(8, to: "203.0.113.1", 80, in: lab.guest)
+    #expect(held.count == 4)
+    let counts = try lab.router.run { try FirewallManager().counters() }
+    for rule in ["input.rate", "forward.web.rate", "forward.connections"] {
+      #expect(try #require(counts.first { $0.name == rule }).packets >= 4, "\(rule)")
+    }
+    withExtendedLifetime((ssh, web, nas, held)) {}
+  }
+
   @Test func isolatedPortsOfOneBridgeDoNotReachEachOther() throws {
     let (router, one, two) = (try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace())
     try router.shell(
