@@ -78,7 +78,7 @@ final class Endpoint {
   /// Connects; nil where nothing answers in time, or where a reset or an ICMP error does.
   static func connecting(
     to address: String, _ port: UInt16, from source: String? = nil, in namespace: NetworkNamespace,
-    milliseconds: Int32 = 250
+    milliseconds: Int32 = 2_000
   ) throws -> Endpoint? {
     try namespace.run {
       let endpoint = Endpoint(socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0))

@@ -52,7 +52,8 @@ import Wire
     let listeners = try Self.listeners(lab)
     try lab.router.run { try FirewallManager().apply(model: Models.typical, dynamic: FirewallDynamics()) }
     for probe in Self.probes {
-      let connection = try Endpoint.connecting(to: probe.to, probe.port, in: lab[keyPath: probe.from])
+      let connection = try Endpoint.connecting(
+        to: probe.to, probe.port, in: lab[keyPath: probe.from], milliseconds: probe.passes ? 5_000 : 150)
       #expect((connection != nil) == probe.passes, "\(probe.words)")
     }
     withExtendedLifetime(listeners) {}
@@ -67,7 +68,8 @@ import Wire
     ruleset.tables[0].chains[index].policy = .accept
     try lab.router.run { _ = try FirewallManager().apply(ruleset) }
     let opened = try Self.probes.filter { probe in
-      try !probe.passes && Endpoint.connecting(to: probe.to, probe.port, in: lab[keyPath: probe.from]) != nil
+      try !probe.passes
+        && Endpoint.connecting(to: probe.to, probe.port, in: lab[keyPath: probe.from], milliseconds: 300) != nil
     }
     #expect(opened.count >= 3)
     withExtendedLifetime(listeners) {}
@@ -84,7 +86,7 @@ import Wire
     client.send()
     #expect(server.receives(milliseconds: 1_000))
     for namespace in [lab.home, lab.outside] {
-      #expect(try Endpoint.connecting(to: "192.168.77.1", 22, in: namespace) == nil)
+      #expect(try Endpoint.connecting(to: "192.168.77.1", 22, in: namespace, milliseconds: 150) == nil)
     }
     #expect(try Endpoint.connecting(to: "127.0.0.1", 22, in: lab.router) != nil)
   }
@@ -118,10 +120,11 @@ import Wire
     for _ in 0..<5 {
       paused.server.send()
       other.server.send()
-      #expect(other.client.receives(milliseconds: 500))
+      #expect(other.client.receives(milliseconds: 5_000))
       #expect(!paused.client.receives(milliseconds: 50))
     }
-    #expect(try Endpoint.connecting(to: "203.0.113.1", 80, from: "192.168.77.10", in: lab.home) == nil)
+    #expect(
+      try Endpoint.connecting(to: "203.0.113.1", 80, from: "192.168.77.10", in: lab.home, milliseconds: 150) == nil)
     try lab.router.run { _ = try manager.update(dynamic: FirewallDynamics()) }
     #expect(try Endpoint.connecting(to: "203.0.113.1", 80, from: "192.168.77.10", in: lab.home) != nil)
   }
@@ -189,7 +192,7 @@ import Wire
       ("forward.home.drop", "guest", nil, "192.168.78.9", 80),
     ]
     for (rule, zone, device, source, port) in expected {
-      #expect(counts[rule] == 1, "\(rule)")
+      #expect((counts[rule] ?? 0) >= 1, "\(rule)")
       let entry = try #require(entries.first { $0.rule == rule }, "\(rule)")
       #expect(entry.zone == zone)
       #expect(entry.device == device)
@@ -205,14 +208,16 @@ import Wire
   @Test func theLogKeepsToItsRate() throws {
     let lab = try Lab()
     var model = Models.typical
-    model.firewall.logRate = 3
+    model.firewall.logRate = 1
     let log = try lab.router.run {
       try FirewallManager().apply(model: model, dynamic: FirewallDynamics())
       return try FirewallLog(capacity: 4)
     }
+    let start = time(nil)
     try lab.outside.shell("for p in $(seq 1 40); do bash -c \"echo > /dev/udp/203.0.113.2/$p\"; done 2>/dev/null")
+    let seconds = Int(time(nil) - start) + 1
     let count = try lab.router.run { try log.read(now: 1) }.count
-    #expect((3...20).contains(count))
+    #expect((1...5 + seconds).contains(count))
     #expect(log.entries.count <= 4)
     #expect(
       try lab.router.run { try FirewallManager().counters() }.first { $0.name == "input.wan.drop" }?.packets == 40)
@@ -230,7 +235,7 @@ import Wire
     #expect(try manager.changeList("bad", adding: [Models.address("203.0.113.1")]).changed)
     flow.server.send()
     #expect(!flow.client.receives(milliseconds: 300))
-    #expect(try Endpoint.connecting(to: "203.0.113.1", 80, in: lab.home) == nil)
+    #expect(try Endpoint.connecting(to: "203.0.113.1", 80, in: lab.home, milliseconds: 150) == nil)
     #expect(try !manager.changeList("bad", adding: [Models.address("203.0.113.1")]).changed)
     #expect(try manager.changeList("bad", removing: [Models.address("203.0.113.1")]).changed)
     #expect(try Endpoint.connecting(to: "203.0.113.1", 80, in: lab.home) != nil)
@@ -262,7 +267,7 @@ import Wire
     let (ssh, web) = (try Endpoint.listening(22, in: lab.router), try Endpoint.listening(80, in: lab.outside))
     let nas = try Endpoint.listening(80, in: lab.home)
     var model = Models.typical
-    model.firewall.newConnectionRate = 3
+    model.firewall.newConnectionRate = 1
     model.firewall.connectionsPerDevice = 4
     try lab.router.run { try FirewallManager().apply(model: model, dynamic: FirewallDynamics()) }
     func connections(_ count: Int, to address: String, _ port: UInt16, in namespace: NetworkNamespace) throws
@@ -270,8 +275,11 @@ import Wire
     {
       try (0..<count).compactMap { _ in try Endpoint.connecting(to: address, port, in: namespace, milliseconds: 40) }
     }
-    #expect((3...7).contains(try connections(12, to: "192.168.77.1", 22, in: lab.home).count))
-    #expect((3...7).contains(try connections(12, to: "203.0.113.2", 8080, in: lab.outside).count))
+    for (address, port, namespace) in [("192.168.77.1", UInt16(22), lab.home), ("203.0.113.2", 8080, lab.outside)] {
+      let start = time(nil)
+      let count = try connections(12, to: address, port, in: namespace).count
+      #expect((1...2 + (time(nil) - start)).contains(count), "\(address)")
+    }
     let held = try connections(8, to: "203.0.113.1", 80, in: lab.guest)
     #expect(held.count == 4)
     let counts = try lab.router.run { try FirewallManager().counters() }
@@ -296,7 +304,7 @@ import Wire
     let dns = try Endpoint.listening(53, in: router)
     #expect(try Endpoint.connecting(to: "192.168.78.9", 80, in: one, milliseconds: 2_000) != nil)
     try router.run { try FirewallManager().apply(model: Models.everything, dynamic: FirewallDynamics()) }
-    #expect(try Endpoint.connecting(to: "192.168.78.9", 80, in: one) == nil)
+    #expect(try Endpoint.connecting(to: "192.168.78.9", 80, in: one, milliseconds: 150) == nil)
     #expect(try Endpoint.connecting(to: "192.168.78.1", 53, in: one) != nil)
     withExtendedLifetime((listener, dns)) {}
   }
