@@ -67,10 +67,12 @@ let package = Package(
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     module("Firewall", ["CNftnl", "CMnl", "CNetlinkShims", "Netlink", "HostSystem", "Household", "Wire"]),
     module("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
-    module("AddressService", ["HostSystem", "Household", "Wire"]),
+    .target(name: "CAddressService"),
+    module("AddressService", ["CAddressService", "HostSystem", "Household", "Wire"]),
     module("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     .systemLibrary(name: "CLdns", providers: [.apt(["libldns-dev"])]),
-    module("NameService", ["CLdns", "CHostSystem", "HostSystem", "Household", "Wire"]),
+    .target(name: "CNameService"),
+    module("NameService", ["CLdns", "CNameService", "CHostSystem", "HostSystem", "Household", "Wire"]),
 
     // The API, and the executable.
     module("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
@@ -84,6 +86,12 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .target(name: "CNetworkNamespace", path: "Tests/CNetworkNamespace"),
+    .target(name: "CBenchDNS", path: "Benchmarks/dns/CBenchDNS"),
+    .executableTarget(
+      name: "bench-dns", dependencies: ["CBenchDNS", "NameService", "HostSystem", "Household", "Wire"],
+      path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
+
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     // Benchmarks: the peer beside us in one process.
     .systemLibrary(
       name: "CNftables", path: "Benchmarks/CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
@@ -96,7 +104,14 @@ let package = Package(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
-    tests("Lab", ["HostSystem"]),
+    .executableTarget(
+      name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
+      swiftSettings: swiftSettings),
+    tests("Lab", ["HostSystem", "lares"]),
+    // The DHCP server alone, for tests that kill it and for its benchmark.
+    .executableTarget(
+      name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
+      path: "Tests/AddressServer", swiftSettings: swiftSettings),
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),
@@ -110,13 +125,13 @@ let package = Package(
       swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
-    tests("HostSystem", ["Household"]),
+    tests("HostSystem", ["Household", "Wire"]),
     tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"], exclude: ["golden"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("AddressService", ["HostSystem", "Household", "Wire"]),
+    tests("AddressService", ["address-server", "HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
-    tests("NameService", ["HostSystem", "Household", "Wire"]),
+    tests("NameService", ["HostSystem", "Household", "Wire", "CNameService", "CAllocationCount"]),
     tests("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
   ]
 )

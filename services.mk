@@ -1,5 +1,6 @@
 # The bare-metal guests. `services` leaves them in .build/services, ready for a monitor.
-# Needs ld.lld (Debian package lld) beside Swift; `make test` boots them with qemu-system-x86.
+# Needs ld.lld and objcopy beside Swift (Debian packages lld, binutils); the tests boot them with qemu-system-x86 and
+# ping them with iproute2, iputils-ping and util-linux.
 
 SERVICES := echo
 # Guests that only the tests boot.

@@ -108,12 +108,19 @@ public struct ConfigurationDiff: Sendable, Equatable {
   }
 
   private static func listWords(_ before: [String], _ after: [String]) -> String {
-    let added = after.filter { !before.contains($0) }
-    let removed = before.filter { !after.contains($0) }
+    let (old, new) = (Set(before), Set(after))
+    let added = after.filter { !old.contains($0) }
+    let removed = before.filter { !new.contains($0) }
     let parts = [("added", added), ("removed", removed)].filter { !$0.1.isEmpty }
     return parts.isEmpty
       ? "in the order \(after.joined(separator: ", "))"
-      : parts.map { "\($0.0) \($0.1.joined(separator: ", "))" }.joined(separator: ", ")
+      : parts.map { "\($0.0) \(some($0.1))" }.joined(separator: ", ")
+  }
+
+  /// The first few, and how many more there are.
+  private static func some(_ words: [String]) -> String {
+    let shown = words.prefix(5).joined(separator: ", ")
+    return words.count > 5 ? "\(shown) and \(words.count - 5) more" : shown
   }
 
   private static func elements(_ value: TOMLValue?) -> [String] {
@@ -140,6 +147,13 @@ private enum TableSummary {
     func text(_ key: String) -> String {
       fields.first { $0.key == key }.map { ConfigurationDiff.plain($0.value) } ?? ""
     }
+    func count(_ key: String) -> String {
+      if case .array(let elements)? = fields.first(where: { $0.key == key })?.value {
+        "\(elements.count) \(key)"
+      } else {
+        ""
+      }
+    }
     let parts: [String] =
       switch section {
       case "uplink": [text("method"), "on", text("interface")]
@@ -148,7 +162,7 @@ private enum TableSummary {
       case "device": [text("address"), text("hardware")]
       case "forward": [text("from"), text("protocol"), text("port"), "→", text("to")]
       case "allow": [text("from"), "→", text("to"), text("protocol"), text("port")]
-      case "addresses": [text("members")]
+      case "addresses": [count("members")]
       case "metrics": ["on", text("listen")]
       default: []
       }

@@ -40,10 +40,15 @@ struct ConfigurationSources: Sendable {
       files.append(SourceFile(name: name, document: document))
       return document
     } catch {
-      diagnostics += error.errors.map {
-        Diagnostic(file: name, line: $0.line, column: $0.column, path: "", problem: $0.problem, hint: $0.hint)
-      }
+      diagnostics += Self.diagnostics(of: error, in: name)
       return nil
+    }
+  }
+
+  /// What is wrong with the text of a file.
+  static func diagnostics(of error: TOMLErrors, in file: String) -> [Diagnostic] {
+    error.errors.map {
+      Diagnostic(file: file, line: $0.line, column: $0.column, path: "", problem: $0.problem, hint: $0.hint)
     }
   }
 
@@ -58,7 +63,7 @@ struct ConfigurationSources: Sendable {
     return zip(values, elements).map { ($0, $1.range.lowerBound) }
   }
 
-  /// The file in which a path stands, and the byte where its value begins; where not all of the path is there, those of
+  /// The file in which a path stands, and the byte where its value begins (in an array of one, the one); where not all of the path is there, those of
   /// the part that is.
   func locate(_ path: ConfigurationPath) -> (file: SourceFile, offset: Int)? {
     var best: (depth: Int, file: SourceFile, offset: Int)?
@@ -83,6 +88,7 @@ struct ConfigurationSources: Sendable {
       offset = next.range.lowerBound
       content = next.content
     }
+    if case .array(let elements) = content, elements.count == 1 { offset = elements[0].range.lowerBound }
     return (path.elements.count, offset)
   }
 }

@@ -48,7 +48,7 @@ extension ConfigurationText {
 
   /// The files; throws what is wrong with them, because an edit needs to know where everything stands.
   private func readableSources() throws(ConfigurationErrors) -> ConfigurationSources {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     guard sources.diagnostics.isEmpty else { throw ConfigurationErrors(sources.diagnostics) }
     return sources
   }

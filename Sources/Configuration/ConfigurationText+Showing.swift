@@ -14,7 +14,7 @@ extension ConfigurationText {
   /// The values at and below a path, in the order of the schema; with `defaults`, also those that no file sets. An empty
   /// path is everything. Secrets are shown by their names, which is all that stands there.
   public func show(_ path: String = "", defaults: Bool = false) throws(ConfigurationErrors) -> [Shown] {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     guard sources.diagnostics.isEmpty else { throw ConfigurationErrors(sources.diagnostics) }
     let wanted = path.isEmpty ? ConfigurationPath() : ConfigurationPath(path)
     guard let wanted, wanted.elements.isEmpty || HouseholdSchema.field(at: wanted) != nil else {
@@ -37,8 +37,8 @@ extension ConfigurationText {
       let path = path.appending(key)
       if field.node.form == .table || field.node.form == .named {
         let isPresent = sources.files.contains { $0.document.node(at: path.keys) != nil }
-        let isOptional = path.keys.count > 1 || field.defaultValue == nil && key == "metrics"
-        return isPresent || !isOptional ? leaves(of: field.node, at: path, sources, defaults: defaults) : []
+        let isOptional = field.node.fields.contains(where: \.isRequired)
+        return isPresent || defaults && !isOptional ? leaves(of: field.node, at: path, sources, defaults: defaults) : []
       }
       for file in sources.files {
         guard let value = file.document.node(at: path.keys) else { continue }
@@ -63,7 +63,7 @@ extension ConfigurationText {
 
   /// The paths that begin with what is typed: keys of the schema, and the names that the configuration has.
   public func completions(ofPath typed: String) -> [Completion] {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     let dot = typed.lastIndex(of: ".")
     guard let parent = dot.map({ ConfigurationPath(String(typed[..<$0])) }) ?? ConfigurationPath() else { return [] }
     guard let node = parent.elements.isEmpty ? HouseholdSchema.root : HouseholdSchema.field(at: parent)?.node else {
@@ -77,9 +77,13 @@ extension ConfigurationText {
     }
   }
 
-  /// The values that a key may be meant to have: its words, or its default and its example.
-  public static func completions(ofValueFor path: String) -> [String] {
+  /// The values that a key may be meant to have: its words, the names that it can refer to, or its default and example.
+  public func completions(ofValueFor path: String) -> [String] {
     guard let path = ConfigurationPath(path), let field = HouseholdSchema.field(at: path) else { return [] }
+    if !field.node.refersTo.isEmpty {
+      let sources = ConfigurationSources(files, main: main)
+      return field.node.refersTo.flatMap { sources.names(of: $0).sorted() }
+    }
     switch field.node.form {
     case .toggle: return ["true", "false"]
     case .choice(let words): return words
@@ -94,12 +98,8 @@ extension ConfigurationText {
 extension ConfigurationSources {
   /// The keys of a table in all files, in their order.
   func keys(at path: ConfigurationPath) -> [String] {
-    var keys: [String] = []
-    for file in files {
-      for entry in file.document.node(at: path.keys)?.table?.entries ?? [] where !keys.contains(entry.key) {
-        keys.append(entry.key)
-      }
-    }
-    return keys
+    var seen: Set<String> = []
+    return files.flatMap { $0.document.node(at: path.keys)?.table?.entries ?? [] }.map(\.key)
+      .filter { seen.insert($0).inserted }
   }
 }

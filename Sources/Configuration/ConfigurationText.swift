@@ -7,8 +7,22 @@ public struct ConfigurationText: Sendable, Equatable {
 
   /// Files by name relative to the configuration's folder.
   public var files: [String: String]
+  /// The file that includes the others; another than `mainFile` only where somebody asks about a file of another name.
+  public var main: String
 
-  public init(files: [String: String]) { self.files = files }
+  public init(files: [String: String], main: String = Self.mainFile) {
+    self.files = files
+    self.main = main
+  }
+
+  /// The text of a file's bytes. Bytes that are not UTF-8 are an error with their place, because replacing them would
+  /// change the file with the next edit.
+  public static func text(of bytes: [UInt8], file: String = Self.mainFile) throws(ConfigurationErrors) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    do throws(TOMLErrors) { return try TOMLDocument(parsing: bytes).text } catch {
+      throw ConfigurationErrors(ConfigurationSources.diagnostics(of: error, in: file))
+    }
+  }
 
   /// What reading a configuration gives: its model where it has no errors, and everything noticed on the way.
   public struct Report: Sendable {
@@ -31,13 +45,13 @@ public struct ConfigurationText: Sendable, Equatable {
 
   /// Reads and checks everything. Always returns; whatever the text, something is said about it.
   public func check() -> Report {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     guard sources.diagnostics.isEmpty else { return Report(model: nil, diagnostics: sources.diagnostics) }
     if let refusal = sources.formatRefusal() { return Report(model: nil, diagnostics: [refusal]) }
     var decoder = ModelDecoder(sources)
     let model = decoder.decode()
     let found =
-      decoder.reader.diagnostics + Validation(model, sources, incomplete: decoder.reader.incomplete).findings()
+      decoder.reader.diagnostics + Validation(model, sources, decoder.reader).findings()
     let order = Dictionary(
       sources.files.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     let diagnostics = found.enumerated().sorted { a, b in
@@ -59,18 +73,18 @@ public struct ConfigurationText: Sendable, Equatable {
 
   /// The same configuration in the present version of the format, changed as little as that takes.
   public func migrated() throws(ConfigurationErrors) -> ConfigurationText {
-    let sources = ConfigurationSources(files, main: Self.mainFile)
+    let sources = ConfigurationSources(files, main: main)
     if let refusal = sources.formatRefusal() { throw ConfigurationErrors([refusal]) }
-    guard let main = sources.files.first(where: { $0.name == Self.mainFile }) else {
+    guard let main = sources.files.first(where: { $0.name == self.main }) else {
       throw ConfigurationErrors(sources.diagnostics)
     }
     do throws(TOMLEditor.EditError) {
       guard let document = try ConfigurationFormat.current.migrated(main.document) else { return self }
       var result = self
-      result.files[Self.mainFile] = document.text
+      result.files[self.main] = document.text
       return result
     } catch {
-      throw ConfigurationErrors([error.diagnostic(path: ["format"], file: Self.mainFile)])
+      throw ConfigurationErrors([error.diagnostic(path: ["format"], file: self.main)])
     }
   }
 }
@@ -123,10 +137,10 @@ struct ModelDecoder {
       for entry in file.document.root.entries {
         reader.path = ConfigurationPath(keys: [entry.key])
         if !known.contains(entry.key) {
-          reader.reportUnknownKey(entry, near: SchemaNode.nearest(to: entry.key, among: known))
+          _ = reader.reportUnknownKey(entry, among: known)
         } else if index > 0, entry.key == "include" || entry.key == "format" {
           reader.report(
-            "only \(ConfigurationText.mainFile) has this key", at: entry.keyRange.lowerBound, hint: "move it there")
+            "only \(sources.files[0].name) has this key", at: entry.keyRange.lowerBound, hint: "move it there")
         }
       }
     }
@@ -135,15 +149,18 @@ struct ModelDecoder {
   /// The tables of a section in all files. One that stands in two of them is noted and read once.
   private mutating func tables(of section: Section) -> [(SourceFile, TOMLTable.Entry)] {
     var found: [(file: SourceFile, entry: TOMLTable.Entry)] = []
+    var places: [String: Int] = [:]
     for file in sources.files {
       guard let entry = file.document.root.entry(section.key) else { continue }
       reader.file = file
       reader.path = ConfigurationPath(keys: [section.key])
       for candidate in section.isCollection ? members(of: section, in: entry) : [entry] {
-        guard let first = found.first(where: { $0.entry.key == candidate.key }) else {
+        guard let earlier = places[candidate.key] else {
+          places[candidate.key] = found.count
           found.append((file, candidate))
           continue
         }
+        let first = found[earlier]
         let position = first.file.document.position(of: first.entry.keyRange.lowerBound)
         let name = section.isCollection ? "\(section.key).\(TOMLValue.key(candidate.key))" : section.key
         reader.report(
@@ -159,22 +176,32 @@ struct ModelDecoder {
       reader.reportUnexpected(entry.node, expected: "tables [\(section.key).NAME]")
       return []
     }
-    return table.entries.filter { member in
-      if member.node.table != nil { return true }
-      reader.within(.key(member.key)) { reader in
+    if let stray = table.entries.first(where: { !section.isMember($0) }) {
+      reader.unnamed.insert(section.key)
+      reader.within(.key(stray.key)) { reader in
         reader.report(
-          "this key has no table with a name around it", at: member.keyRange.lowerBound, found: member.key,
-          hint: "give the \(section.key) a name: [\(section.key).NAME]")
+          "this key stands in a \(section.key) without a name", at: stray.keyRange.lowerBound, found: stray.key,
+          hint: "give it one: [\(section.key).NAME]")
       }
-      return false
     }
+    return table.entries.filter(section.isMember)
+  }
+}
+
+extension Section {
+  /// Whether an entry of a collection is a table with a name, and not a key that stands outside of one.
+  func isMember(_ entry: TOMLTable.Entry) -> Bool {
+    guard let table = entry.node.table else { return false }
+    return !table.isInline || !fields.contains { $0.key == entry.key }
   }
 }
 
 extension ConfigurationSources {
   /// The names in a collection, those included whose tables could not be read.
   func names(of collection: String) -> Set<String> {
-    Set(files.flatMap { $0.document.root[collection]?.table?.entries.map(\.key) ?? [] })
+    guard let section = HouseholdSchema.sections.first(where: { $0.key == collection }) else { return [] }
+    return Set(
+      files.flatMap { $0.document.root[collection]?.table?.entries.filter(section.isMember).map(\.key) ?? [] })
   }
 }
 

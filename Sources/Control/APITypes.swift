@@ -78,6 +78,12 @@ public struct FirewallReport: Codable, Sendable {
   public var rules: [RuleFact]
 }
 
+/// One line of the firewall log. Keys grow; give the last one as `after` to get what came since.
+public struct LoggedDrop: Codable, Sendable {
+  public var key: String
+  public var packet: FirewallLogEntry
+}
+
 /// The answer to a change of the configuration.
 public struct ChangeReport: Codable, Sendable {
   public var commit: Int

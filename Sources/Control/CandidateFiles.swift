@@ -20,10 +20,7 @@ public struct CandidateFiles {
 
   private func text(_ name: String) throws -> String? {
     guard let bytes = try File.readIfPresent(folder + "/" + name) else { return nil }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ControlError.failed("\(folder)/\(name) is not UTF-8 text")
-    }
-    return text
+    return try ConfigurationText.text(of: bytes, file: name)
   }
 
   /// Writes what differs, each file atomically, and removes files that are in `before` and no more in `files`.

@@ -67,6 +67,10 @@ extension ControlDaemon {
       return try json(facts.leases.values.values.sorted { $0.address < $1.address })
     case ("GET", "firewall", []):
       return try json(FirewallReport(rules: facts.rules.values.values.sorted { $0.name < $1.name }))
+    case ("GET", "firewall", ["log"]):
+      let after = request.head.queryValue("after") ?? ""
+      let entries = facts.firewallLog.values.filter { $0.key > after }.sorted { $0.key < $1.key }
+      return try json(entries.map { LoggedDrop(key: $0.key, packet: $0.value) })
     case ("GET", "dns", []): return try json(namesReport())
     case ("GET", "configuration", []): return try json(committed())
     case (_, "configuration", let rest): return try configuration(method, rest, request, caller)

@@ -1,6 +1,6 @@
 import Configuration
 public import HostSystem
-import Household
+public import Household
 import Wire
 
 /// The daemon that decides: keeps the configuration's history, puts commits in force, and answers the API.
@@ -16,6 +16,8 @@ public final class ControlDaemon {
   /// The model of the commit in force.
   private(set) var model: HouseholdModel?
   let facts: FactsInUse
+  /// What daemons know to be wrong with a household that the configuration's own rules accept.
+  let furtherCheck: (HouseholdModel) throws -> Void
 
   private let loop: EventLoop
   private let log: Log
@@ -38,9 +40,12 @@ public final class ControlDaemon {
   ///   - configurationFolder: holds lares.toml.
   ///   - ownerUser: besides root, who may change things.
   ///   - notes: what `status` is to say of this process, e.g. of its privileges.
+  ///   - furtherCheck: throws what a daemon would refuse in a household that the configuration's own rules accept.
   public init(
-    folders: Folders, configurationFolder: String, ownerUser: UInt32, loop: EventLoop, log: Log, notes: [String] = []
+    folders: Folders, configurationFolder: String, ownerUser: UInt32, loop: EventLoop, log: Log, notes: [String] = [],
+    furtherCheck: @escaping (HouseholdModel) throws -> Void = { _ in }
   ) throws {
+    self.furtherCheck = furtherCheck
     self.folders = folders
     self.loop = loop
     self.log = log
@@ -72,7 +77,7 @@ public final class ControlDaemon {
     guard change.history.newest == 0 else { return }
     do {
       let files = try candidate.read()
-      _ = try ConfigurationText(files: files).parse()
+      _ = try checked(files)
       _ = try change.commit(
         files, author: "lares", reason: "Import lares.toml", window: nil, now: Clock.now, wall: Clock.wall)
     } catch {
@@ -83,11 +88,18 @@ public final class ControlDaemon {
 
   // MARK: - Putting commits in force
 
+  /// The model of files that may be committed.
+  private func checked(_ files: [String: String]) throws -> HouseholdModel {
+    let model = try ConfigurationText(files: files).parse()
+    try furtherCheck(model)
+    return model
+  }
+
   /// Validates files, makes them a commit and puts it in force.
   func commit(_ files: [String: String], author: String, reason: String, window: Int?, undoes: Int? = nil) throws
     -> ChangeReport
   {
-    let wanted = try ConfigurationText(files: files).parse()
+    let wanted = try checked(files)
     let before = model
     let checks = facts.checks.values
     let commit = try change.commit(

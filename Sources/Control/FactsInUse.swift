@@ -10,6 +10,7 @@ final class FactsInUse {
   let checks: FactReader<Check>
   let neighbours: FactReader<NeighbourFact>
   let rules: FactReader<RuleFact>
+  let firewallLog: FactReader<FirewallLogEntry>
   let leases: FactReader<Lease>
   let names: FactReader<NameFact>
 
@@ -23,6 +24,7 @@ final class FactsInUse {
     checks = reader(FactKinds.checks)
     neighbours = reader(FactKinds.neighbours)
     rules = reader(FactKinds.rules)
+    firewallLog = reader(FactKinds.firewallLog)
     leases = reader(FactKinds.leases)
     self.names = reader(FactKinds.names)
   }

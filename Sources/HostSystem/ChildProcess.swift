@@ -10,13 +10,15 @@ public struct ChildProcess: Sendable {
     case signalled(Int32)
   }
 
-  /// Starts a program, looked up in PATH where its name has no slash, in a process group of its own.
+  /// Starts a program, looked up in PATH where its name has no slash.
   ///
   /// - Parameters:
   ///   - environment: nil: this process's.
   ///   - descriptors: what becomes the child's 0, 1, 2 …; everything else is closed (close-on-exec). Nil entries are inherited.
+  ///   - isForeground: stays in this process's group and so in the terminal's foreground; otherwise in a group of its own.
   public init(
-    _ arguments: [String], environment: [String: String]? = nil, descriptors: [Int32?] = []
+    _ arguments: [String], environment: [String: String]? = nil, descriptors: [Int32?] = [],
+    isForeground: Bool = false
   ) throws(SystemError) {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -31,7 +33,8 @@ public struct ChildProcess: Sendable {
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+    let group = isForeground ? 0 : POSIX_SPAWN_SETPGROUP
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | group))
     var vector = arguments.map { strdup($0) } + [nil]
     var variables = environment.map { $0.map { strdup("\($0.key)=\($0.value)") } + [nil] }
     defer { for pointer in vector + (variables ?? []) { free(pointer) } }

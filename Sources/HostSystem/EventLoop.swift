@@ -65,6 +65,8 @@ public final class EventLoop {
   private var timersMade: UInt64 = 0
   private var isStopped = false
   private var signalDescriptor: Int32?
+  /// Room for the kernel's answer, made once; empty while a handler runs the loop again from inside.
+  private var eventRoom = [epoll_event](repeating: epoll_event(), count: 64)
 
   public init() throws(SystemError) {
     epoll = Descriptor(owning: try systemCall("making an epoll instance") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
@@ -129,7 +131,10 @@ public final class EventLoop {
 
   /// Waits for the next event or timer, at most `limitMilliseconds`, and handles what is due.
   public func runOnce(limitMilliseconds limit: Int64 = 60_000) throws(SystemError) {
-    var events = [epoll_event](repeating: epoll_event(), count: 64)
+    var events: [epoll_event] = []
+    swap(&events, &eventRoom)
+    if events.isEmpty { events = [epoll_event](repeating: epoll_event(), count: 64) }
+    defer { swap(&events, &eventRoom) }
     let wait = Int32(min(max(millisecondsToNextTimer ?? limit, 0), limit))
     let ready: Int32
     do {

@@ -1,4 +1,5 @@
 import Glibc
+import Household
 
 /// The two files of a kind of facts: `snapshot`, replaced atomically, and `tail`, the changes since.
 ///
@@ -24,10 +25,34 @@ struct FactFiles {
   var tail: String { folder + "/tail" }
   var socket: String { folder + "/socket" }
 
-  static func line(_ value: some Encodable) throws -> [UInt8] {
-    let json = try JSON.encode(value)
-    let digits = String(CRC32.checksum(of: json), radix: 16)
-    return Array((String(repeating: "0", count: 8 - digits.count) + digits + " ").utf8) + json + [UInt8(ascii: "\n")]
+  static func line(_ value: some Encodable) throws -> [UInt8] { line(json: try JSON.encode(value)) }
+
+  /// The line of an entry; a value that writes its own JSON does so.
+  static func line(_ entry: Entry<some Codable>) throws -> [UInt8] {
+    guard let value = entry.value as? any DirectJSON else { return line(json: try JSON.encode(entry)) }
+    var writer = JSONObjectWriter()
+    writer.member("key", entry.key)
+    writer.member("sequence", entry.sequence)
+    write(value, to: &writer)
+    return line(json: writer.finish())
+  }
+
+  private static func write(_ value: some DirectJSON, to writer: inout JSONObjectWriter) {
+    writer.member("value", value)
+  }
+
+  private static func line(json: [UInt8]) -> [UInt8] {
+    let sum = CRC32.checksum(of: json)
+    var line: [UInt8] = []
+    line.reserveCapacity(json.count + 10)
+    for shift in stride(from: 28, through: 0, by: -4) {
+      let digit = UInt8(truncatingIfNeeded: sum >> UInt32(shift)) & 15
+      line.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    }
+    line.append(UInt8(ascii: " "))
+    line += json
+    line.append(UInt8(ascii: "\n"))
+    return line
   }
 
   /// The JSON of one line without its newline; nil where the line is damaged.

@@ -31,6 +31,8 @@ public enum FactKinds {
   public static var neighbours: FactKind<NeighbourFact> { FactKind("neighbours") }
   /// Rules with their hits [rule name]. Writer: network.
   public static var rules: FactKind<RuleFact> { FactKind("rules") }
+  /// What the packet filter dropped lately [sixteen digits, in order]. Writer: network.
+  public static var firewallLog: FactKind<FirewallLogEntry> { FactKind("firewall-log") }
   /// DHCPv4 leases [address]. Writer: addresses.
   public static var leases: FactKind<Lease> { FactKind("leases", isDurable: true) }
   /// Names of the household zone [name]. Writer: names.
@@ -237,6 +239,20 @@ public struct FirewallLogEntry: Codable, Sendable, Equatable {
     self.transport = transport
     self.sourcePort = sourcePort
     self.destinationPort = destinationPort
+  }
+}
+
+extension FirewallLogEntry: CustomStringConvertible {
+  /// `input.wan.drop wan tcp 198.51.100.7:40000 → 203.0.113.10:22`.
+  public var description: String {
+    let names: [UInt8: String] = [1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"]
+    let sender = device.map { " (\($0))" } ?? ""
+    return "\(rule) \(zone) \(names[transport] ?? "protocol \(transport)") "
+      + "\(Self.end(source, sourcePort))\(sender) → \(Self.end(destination, destinationPort))"
+  }
+
+  private static func end(_ address: IPAddress, _ port: UInt16?) -> String {
+    port.map { SocketAddress(address, port: $0).description } ?? address.description
   }
 }
 

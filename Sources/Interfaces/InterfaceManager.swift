@@ -22,7 +22,15 @@ public final class InterfaceManager {
   /// How often the kernel is compared and corrected in one go. Twice is needed where taking an address away took others with it.
   private static let passes = 3
 
-  public init(_ session: RouteSession) { self.session = session }
+  private let writeTunable: (Sysctl.Key, String) throws(SystemError) -> Void
+
+  public convenience init(_ session: RouteSession) { self.init(session, writeTunable: Sysctl.write) }
+
+  /// - Parameter writeTunable: Stands in for /proc/sys.
+  init(_ session: RouteSession, writeTunable: @escaping (Sysctl.Key, String) throws(SystemError) -> Void) {
+    self.session = session
+    self.writeTunable = writeTunable
+  }
 
   /// Compares, corrects, reads back and compares again. What cannot be had leaves the rest working.
   ///
@@ -44,7 +52,7 @@ public final class InterfaceManager {
     }
     missing = plan.missing
     let undone = plan.steps.filter(run.isOpen).map { "could not \($0) for good: something else changes it back" }
-    return plan.problems + run.failures.map(\.problem) + undone
+    return plan.problems + run.problems + undone
   }
 
   /// Whether what has happened calls for ``apply(_:)`` of the same model: an interface that was missing is there, or one that was there is gone.
@@ -73,7 +81,7 @@ public final class InterfaceManager {
       return [error.description]
     }
     (model, missing, wantedNames) = (nil, [], [])
-    return run.failures.map(\.problem)
+    return run.problems
   }
 
   /// The interfaces that the model applied last names, as the kernel has them now.
@@ -93,9 +101,27 @@ public final class InterfaceManager {
 extension InterfaceManager {
   /// What went wrong while a plan was carried out.
   private struct Run {
-    var failures: [(step: InterfaceStep, problem: String)] = []
+    var failures: [(step: InterfaceStep, code: Int32, problem: String)] = []
     /// Interfaces that could not be made: what concerns them is not tried.
     var unmade: Set<String> = []
+
+    /// One sentence each, but tunables that fail for the same reason have one for all.
+    var problems: [String] {
+      var problems: [String] = []
+      var told: Set<Int32> = []
+      for failure in failures {
+        guard case .setTunable = failure.step else {
+          problems.append(failure.problem)
+          continue
+        }
+        guard told.insert(failure.code).inserted else { continue }
+        let others = failures.count { other in
+          if case .setTunable = other.step { other.code == failure.code } else { false }
+        }
+        problems.append(failure.problem + (others > 1 ? " (and \(others - 1) more tunables)" : ""))
+      }
+      return problems
+    }
 
     func isOpen(_ step: InterfaceStep) -> Bool {
       !failures.contains { $0.step == step }
@@ -108,9 +134,9 @@ extension InterfaceManager {
     do {
       try perform(step)
     } catch {
-      if let error = error as? NetlinkError, step.isSatisfied(by: error.code) { return }
-      if let error = error as? SystemError, step.isSatisfied(by: error.code) { return }
-      run.failures.append((step, "\(error)"))
+      let code = (error as? NetlinkError)?.code ?? (error as? SystemError)?.code ?? 0
+      if step.isSatisfied(by: code) { return }
+      run.failures.append((step, code, "\(error)"))
       switch step {
       case .createBridge(let name, _), .createVLAN(let name, _, _): run.unmade.insert(name)
       default: break
@@ -122,7 +148,7 @@ extension InterfaceManager {
     switch step {
     case .setTunable(let key, let value):
       writes += 1
-      try Sysctl.write(key, value)
+      try writeTunable(key, value)
     case .createBridge(let name, let hardware):
       try send(.create(name, .bridge(BridgeOptions()), hardware: hardware))
     case .createVLAN(let name, let trunk, let tag):

@@ -121,7 +121,7 @@ extension InterfacePlanner {
     let name = interface.name
     let link = existing(name)
     guard case .port(let bridge, let isIsolated) = interface.use, present.contains(bridge) else {
-      if let master = actual.link(index: link?.master), master.kind == "bridge", isStaying(master) {
+      if let master = actual.link(index: link?.master), master.kind == "bridge" {
         steps.append(.leave(name))
       }
       if link?.mark == .port { steps.append(.mark(name, .none)) }
@@ -135,9 +135,6 @@ extension InterfacePlanner {
       steps.append(.isolate(name, isIsolated))
     }
   }
-
-  /// Whether a bridge outlives the plan: its ports are free when it goes.
-  private func isStaying(_ bridge: Link) -> Bool { present.contains(bridge.id.name) && !made.contains(bridge.id.name) }
 
   private mutating func planUplink(of interface: WantedInterface) {
     guard case .uplink(let hardware, let mtu) = interface.use else { return }

@@ -29,6 +29,10 @@ enum InterfaceTunables {
     ("net.ipv6.conf.all.accept_redirects", "0"),
     ("net.ipv6.conf.default.accept_redirects", "0"),
     ("net.ipv6.conf.all.accept_source_route", "0"),
+    // Frames between two ports of a bridge are switched, not routed: the packet filter would drop them (br_netfilter).
+    ("net.bridge.bridge-nf-call-iptables", "0"),
+    ("net.bridge.bridge-nf-call-ip6tables", "0"),
+    ("net.bridge.bridge-nf-call-arptables", "0"),
   ].compactMap { text, value in Sysctl.Key(text).map { Setting(key: $0, value: value) } }
 
   /// For one interface, by what it is for.

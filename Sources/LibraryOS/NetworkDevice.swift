@@ -68,19 +68,26 @@
     /// Call it again after `Machine.sleep()`.
     public mutating func poll(_ respond: (_ frame: RawSpan, _ reply: inout PacketWriter) -> Bool) {
       transport.acknowledgeInterrupt()
+      while handleBatch(respond) {}
+    }
+
+    /// Handles as many frames as the queue holds, then tells the device: answers do not wait for a flood to end.
+    /// False where no frame waits or no buffer for sending is idle.
+    private mutating func handleBatch(_ respond: (RawSpan, inout PacketWriter) -> Bool) -> Bool {
       reclaim()
-      var transmitted = false
-      var handled = false
-      while let reply = idle.last, let (index, count) = received.nextCompletion() {
-        handled = true
+      var handled = 0
+      let idleBefore = idle.count
+      while handled < received.size, let reply = idle.last, let (index, count) = received.nextCompletion() {
+        handled += 1
         if count > Self.headerLength {
           let frame = UnsafeRawBufferPointer(rebasing: received.buffer(index)[Self.headerLength..<count])
-          if fill(reply, { writer in respond(frame.bytes, &writer) }) { transmitted = true }
+          fill(reply) { writer in respond(frame.bytes, &writer) }
         }
         received.publish(index, count: Virtqueue.bufferSize)
       }
-      if handled { transport.notify(Self.receiveQueue) }
-      if transmitted { transport.notify(Self.transmitQueue) }
+      if handled > 0 { transport.notify(Self.receiveQueue) }
+      if idle.count < idleBefore { transport.notify(Self.transmitQueue) }
+      return handled == received.size
     }
 
     /// Sends the frame that `write` writes, where it returns true. False where nothing was sent: `write` had no frame,
@@ -94,6 +101,7 @@
     }
 
     /// Publishes the last idle buffer, `index`, where `write` made a frame in it.
+    @discardableResult
     private mutating func fill(_ index: Int, _ write: (inout PacketWriter) -> Bool) -> Bool {
       let buffer = UnsafeMutableRawBufferPointer(
         rebasing: sent.buffer(index)[..<(Self.headerLength + Self.longestFrame)])

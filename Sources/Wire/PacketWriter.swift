@@ -41,9 +41,9 @@ public struct PacketWriter: ~Copyable, ~Escapable {
   @_lifetime(self: copy self)
   public mutating func write(contentsOf bytes: RawSpan) {
     guard reserve(bytes.byteCount) else { return }
-    for offset in 0..<bytes.byteCount {
-      let byte = bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
-      buffer.storeBytes(of: byte, toByteOffset: count + offset, as: UInt8.self)
+    let start = count
+    bytes.withUnsafeBytes { source in
+      buffer.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[start...]).copyMemory(from: source) }
     }
     count += bytes.byteCount
   }

@@ -2,6 +2,8 @@ import ArgumentParser
 import Configuration
 import Control
 import HostSystem
+import Household
+import NameService
 import Wire
 
 struct Check: ParsableCommand {
@@ -13,7 +15,8 @@ struct Check: ParsableCommand {
   @Flag(help: "Print the findings as JSON.") var json = false
 
   func run() throws {
-    let report = ConfigurationText(files: try readConfiguration(file)).check()
+    let report = try readConfiguration(file).check()
+    if let model = report.model { try checkWithDaemons(model) }
     if json {
       print(try JSON.encodeForReading(report.diagnostics))
     } else {
@@ -49,9 +52,9 @@ struct Show: ParsableCommand {
   }
 }
 
-struct Set: ParsableCommand {
+struct SetKey: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Change one key in lares.toml; lares commit puts it in force.",
+    commandName: "set", abstract: "Change one key in lares.toml; lares commit puts it in force.",
     discussion: """
       Only the bytes concerned change; comments and order stay. Examples:
         lares set network.guest.isolated true
@@ -131,7 +134,7 @@ struct Commit: ParsableCommand {
       var window: Int?
       var files: [String: String]?
     }
-    let request = Request(reason: message, window: window.seconds, files: try file.map(readConfiguration))
+    let request = Request(reason: message, window: window.seconds, files: try file.map(committableFiles))
     try report(connection, connection.client.send("POST", "/v1/configuration/commit", request))
   }
 }
@@ -216,16 +219,29 @@ struct History: ParsableCommand {
   }
 }
 
-/// The files of a configuration whose main file may have any name.
-private func readConfiguration(_ path: String) throws -> [String: String] {
-  let text = String(decoding: try File.read(path), as: UTF8.self)
-  let folder = File.folderName(of: path)
-  var files = [ConfigurationText.mainFile: text]
-  for name in ConfigurationText.includedFiles(of: text) {
-    files[name] = try File.readIfPresent(folder + "/" + name).map { String(decoding: $0, as: UTF8.self) }
+/// A configuration whose main file may have any name; the files that it includes are beside it.
+private func readConfiguration(_ path: String) throws -> ConfigurationText {
+  let name = path.split(separator: "/").last.map(String.init) ?? path
+  let text = try ConfigurationText.text(of: File.read(path), file: name)
+  var files = [name: text]
+  for included in ConfigurationText.includedFiles(of: text) {
+    let bytes = try File.readIfPresent(File.folderName(of: path) + "/" + included)
+    files[included] = try bytes.map { try ConfigurationText.text(of: $0, file: included) }
   }
+  return ConfigurationText(files: files, main: name)
+}
+
+/// The files of a configuration as the history names them, with the main file as lares.toml.
+private func committableFiles(_ path: String) throws -> [String: String] {
+  let text = try readConfiguration(path)
+  var files = text.files
+  files[text.main] = nil
+  files[ConfigurationText.mainFile] = text.files[text.main]
   return files
 }
+
+/// What a daemon would refuse in a household that the configuration's own rules accept.
+func checkWithDaemons(_ model: HouseholdModel) throws { _ = try HouseholdZone(model) }
 
 /// The keys that a half-typed word may become: of the schema, and the names that the configuration in force has.
 private func completeKey(_ words: [String], _ index: Int, _ prefix: String) -> [String] {

@@ -18,7 +18,7 @@ struct Lares: ParsableCommand {
       CommandGroup(
         name: "Change",
         subcommands: [
-          Check.self, Show.self, Set.self, Delete.self, Diff.self, Commit.self, Confirm.self, Rollback.self,
+          Check.self, Show.self, SetKey.self, Delete.self, Diff.self, Commit.self, Confirm.self, Rollback.self,
           History.self, DeviceCommand.self, Secret.self,
         ]),
       CommandGroup(name: "Run", subcommands: [Run.self, Serve.self, Teardown.self]),

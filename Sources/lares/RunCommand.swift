@@ -15,7 +15,7 @@ struct Run: ParsableCommand {
   @Flag(help: "Yes, change the network of this very machine.") var thisMachine = false
 
   func run() throws {
-    if NetworkNamespace.isInitial, !thisMachine {
+    if CurrentNetwork.isInitial, !thisMachine {
       throw ControlError.failed(
         """
         this would make the machine you are on a router: its interfaces, firewall and name service would change.

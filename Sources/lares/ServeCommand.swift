@@ -21,7 +21,7 @@ struct Serve: ParsableCommand {
     case .control:
       let control = try ControlDaemon(
         folders: options.folders, configurationFolder: options.config, ownerUser: owner, loop: loop, log: log,
-        notes: notes)
+        notes: notes, furtherCheck: checkWithDaemons)
       try loop.handleSignals([SIGTERM, SIGINT]) { _ in loop.stop() }
       try loop.run()
       withExtendedLifetime(control) {}

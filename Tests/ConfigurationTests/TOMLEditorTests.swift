@@ -84,6 +84,17 @@ import Testing
     #expect(editor.document.text == "[a]\nx = 1 # one\nz = 3\n")
   }
 
+  @Test func `a value that is written differently and the same stays as it is written`() throws {
+    let text = "a = 0x10\nb = 'C:\\x'\nc = [ 1, 2, ] # two\nd = { y = 1, x = 2 }\n[e]\nf = +1.50\n"
+    var editor = TOMLEditor(try TOMLDocument(parsing: text))
+    try editor.set(["a"], to: .integer(16))
+    try editor.set(["b"], to: .string("C:\\x"))
+    try editor.set(["c"], to: .array([.integer(1), .integer(2)]))
+    try editor.set(["d"], to: .table([TOMLField("x", .integer(2)), TOMLField("y", .integer(1))]))
+    try editor.set(["e"], to: .table([TOMLField("f", .float(1.5))]))
+    #expect(editor.document.text == text)
+  }
+
   @Test func `what cannot be edited is refused and stays`() throws {
     let text = "a = 1\n[[list]]\nx = 1\n[t]\ny = 1\n"
     var editor = TOMLEditor(try TOMLDocument(parsing: text))

@@ -2,6 +2,7 @@ import Glibc
 import Household
 import TestSupport
 import Testing
+import Wire
 
 @testable import HostSystem
 
@@ -115,6 +116,21 @@ import Testing
     bad[20] ^= 1
     #expect(FactFiles.apply(good + bad + good, to: &contents) == good.count)
     #expect(contents.values.keys.sorted() == ["a"])
+  }
+
+  /// What leases write themselves is what the encoder writes, with every escape.
+  @Test(arguments: [nil, "phone", "q\"\\/\u{8}\t\n\u{c}\r\u{1}\u{1f}ü€\u{1F600}"])
+  func leasesWriteTheEncodersBytes(name: String?) throws {
+    let lease = Lease(
+      address: IPv4Address(192, 0, 2, 7), hardware: MACAddress(value: 0x0200_0000_0010), clientIdentifier: name,
+      hostName: name, network: "home", device: name, state: .active, since: -1, renewed: 0, expires: 1_767_225_600)
+    var writer = JSONObjectWriter()
+    lease.writeJSON(to: &writer)
+    #expect(try writer.finish() == JSON.encode(lease))
+    let entry = FactFiles.Entry(sequence: 7, key: "192.0.2.7", value: lease)
+    #expect(FactFiles.payload(of: try FactFiles.line(entry).dropLast()) == ArraySlice(try JSON.encode(entry)))
+    let removal = FactFiles.Entry<Lease>(sequence: 8, key: "192.0.2.7", value: nil)
+    #expect(FactFiles.payload(of: try FactFiles.line(removal).dropLast()) == ArraySlice(try JSON.encode(removal)))
   }
 
   /// The check value of CRC-32/ISO-HDLC.

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import Household
 import Netlink
 import TestSupport
@@ -14,12 +15,24 @@ import Wire
     let namespace = try NetworkNamespace()
     try namespace.run {
       let session = try RouteSession()
+      // Duplicate address detection takes seconds, and is the kernel's own affair.
+      try Sysctl.write(try #require(Sysctl.Key(.v6, interface: "default", "accept_dad")), "0")
       for name in ["lan0", "lan1", "lan2", "wan0"] {
         try session.perform(.create(name, .pair(peer: "x-\(name)")))
         let peer = try #require(try session.link(named: "x-\(name)")).id
         try session.perform(.change(peer, LinkChange(isUp: true)))
       }
       try body(namespace, InterfaceManager(session), session)
+    }
+  }
+
+  /// Waits until the kernel is done with what it does in its own time: carrier, and duplicate address detection.
+  private func settle(_ session: RouteSession) throws {
+    for _ in 0..<500 {
+      let isRunning = try session.links().allSatisfy { !$0.isUp || $0.flags.isSuperset(of: [.lowerUp, .running]) }
+      let isSettled = try !session.addresses().contains { $0.flags.contains(.tentative) }
+      if isRunning && isSettled { return }
+      usleep(10_000)
     }
   }
 
@@ -30,8 +43,9 @@ import Wire
     ], uplinks: [UplinkSettings(name: "wan", interface: "wan0", hardware: MACAddress("02:00:00:00:00:aa"), mtu: 1492)])
 
   @Test func theKernelLooksAsWanted() throws {
-    try withRouter { namespace, manager, _ in
+    try withRouter { namespace, manager, session in
       #expect(manager.apply(household) == [])
+      try settle(session)
       let ports = try namespace.shell("bridge -d link show | sed 's/^[0-9]*: //'")
       #expect(ports.contains("lan0@x-lan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master br-home"))
       #expect(ports.contains("lan1@x-lan1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master br-home"))
@@ -52,8 +66,9 @@ import Wire
   }
 
   @Test func applyingTwiceChangesNothing() throws {
-    try withRouter { _, manager, _ in
+    try withRouter { _, manager, session in
       #expect(manager.apply(household) == [])
+      try settle(session)
       let monitor = try RouteMonitor([.links, .addresses, .routes])
       let writes = manager.writes
       #expect(writes > 20)
@@ -68,8 +83,9 @@ import Wire
   }
 
   @Test func aChangeTouchesOnlyWhatDiffers() throws {
-    try withRouter { namespace, manager, _ in
+    try withRouter { namespace, manager, session in
       manager.apply(household)
+      try settle(session)
       let monitor = try RouteMonitor([.links, .addresses])
       var changed = household
       changed.networks[1].addresses = [InterfaceAddress("192.168.79.1/24")!]
@@ -167,9 +183,26 @@ import Wire
     }
   }
 
+  /// As in a container: /proc/sys may be read, not written.
+  @Test func tunablesThatMayNotBeSetAreOneProblemAndTheRestWorks() throws {
+    try withRouter { namespace, _, session in
+      let manager = InterfaceManager(session, writeTunable: Self.refuse)
+      let problems = manager.apply(household)
+      #expect(problems.count == 1)
+      #expect(problems.first?.hasPrefix("setting net.ipv4.ip_forward to 1: Read-only file system (and ") == true)
+      let addresses = try namespace.shell("ip -4 -o addr show br-home")
+      #expect(addresses.contains("192.168.77.1/24"))
+    }
+  }
+
+  private static func refuse(_ key: Sysctl.Key, _ value: String) throws(SystemError) {
+    throw SystemError("setting \(key) to \(value)", code: EROFS)
+  }
+
   @Test func factsSayWhatEachInterfaceIsFor() throws {
-    try withRouter { _, manager, _ in
+    try withRouter { _, manager, session in
       manager.apply(household)
+      try settle(session)
       let facts = try manager.snapshot()
       #expect(
         facts.map { "\($0.interface) \($0.role)" } == [

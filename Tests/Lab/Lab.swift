@@ -39,6 +39,12 @@ public final class Lab {
   private var hosts: [Host: Int32] = [:]
   private let isRoot: Bool
   private var processes: [LabProcess] = []
+  /// The provider's DHCP and DNS server, once started.
+  public internal(set) var server: LabProcess?
+  /// The web server, once started.
+  public internal(set) var web: LabProcess?
+  /// `lares run` on the router, once started.
+  public internal(set) var router: LabProcess?
 
   /// Makes the namespaces and joins them as drawn; no address is set and nothing runs yet.
   ///
@@ -191,7 +197,7 @@ public final class Lab {
 /// What keeps the lab from doing its work, in words.
 public struct LabError: Error, CustomStringConvertible {
   public let description: String
-  init(_ description: String) { self.description = description }
+  public init(_ description: String) { self.description = description }
 }
 
 /// A program that runs on a host until it is stopped.

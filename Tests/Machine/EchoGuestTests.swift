@@ -107,7 +107,8 @@ private let canMakeTaps =
       "virtio-net-device,netdev=net0,mac=\(guest)", "-append", network,
     ]
     let result = try runCommand(
-      ["unshare", "--map-root-user", "--net", "bash", "-c", script, "bash"] + Guest.command(image: Guest.image("echo")) + tap)
+      ["unshare", "--map-root-user", "--net", "bash", "-c", script, "bash"] + Guest.command(image: Guest.image("echo"))
+        + tap)
     #expect(result.isSuccess, "\(result.output)")
     let lines = result.output.split(separator: "\n")
     #expect(lines.count { $0 == "lares" } == 2, "\(result.output)")
@@ -158,7 +159,7 @@ private let canMakeTaps =
         source: IPv4Address(192, 168, 77, 1), destination: IPv4Address(192, 168, 77, 50), protocol: .icmpv4,
         payloadLength: ICMPv4Header.length + data.count
       ).emit(into: &$0)
-      ICMPv4Header(type: .echoRequest, rest: rest).emit(data.span.bytes, into: &$0)
+      ICMPv4Header(type: .echoRequest, rest: rest).emit(into: &$0) { $0.write(contentsOf: data.span.bytes) }
       return true
     }
   }

@@ -1,4 +1,6 @@
 import CNetlinkShims
+import Glibc
+import HostSystem
 import Testing
 import Wire
 
@@ -9,10 +11,9 @@ import Wire
   @Test(arguments: 0..<4 as Range<UInt64>)
   func mutatedMessagesNeverTrap(seed: UInt64) {
     var random = SplitMix64(state: seed)
-    let seeds = Self.seeds
     var parsed = 0
     for _ in 0..<5_000 {
-      var bytes = seeds.randomElement(using: &random)!
+      var bytes = Self.seeds.randomElement(using: &random)!
       for _ in 0..<Int.random(in: 0...6, using: &random) { Self.mutate(&bytes, using: &random) }
       parsed += Self.readEverything(bytes)
     }
@@ -33,14 +34,24 @@ import Wire
     for seed in Self.seeds {
       for count in 0...seed.count {
         var bytes = Array(seed.prefix(count))
-        if count >= 4 { bytes.replaceSubrange(0..<4, with: [UInt8(truncatingIfNeeded: count), 0, 0, 0]) }
+        if count >= 4 {
+          bytes.replaceSubrange(0..<4, with: [UInt8(count & 0xff), UInt8(count >> 8), 0, 0])
+        }
         _ = Self.readEverything(bytes)
       }
     }
   }
 
-  /// One message of each kind that is read, from the encoder and by hand.
-  private static var seeds: [[UInt8]] {
+  /// What a kernel really said, one message a file; every one of them is understood.
+  @Test(arguments: try Corpus.files("netlink"))
+  func theCorpusIsUnderstood(file: Corpus.File) {
+    #expect(Self.readEverything(file.bytes) > 0 || file.isEndOfDump)
+  }
+
+  /// The corpus, and one message of each kind from the encoder and by hand.
+  private static let seeds: [[UInt8]] = encoded + ((try? Corpus.files("netlink")) ?? []).map(\.bytes)
+
+  private static var encoded: [[UInt8]] {
     let link = LinkID(index: 3, name: "lan0")
     let tuple = FlowTuple(
       source: .v6(.loopback), destination: .v6(.loopback), transport: 58,
@@ -100,6 +111,30 @@ import Wire
       count += Acknowledgement(message) == nil ? 0 : 1
     }
     return count
+  }
+}
+
+/// Committed bytes to begin with: Tests/Corpus, a folder for each kind.
+enum Corpus {
+  struct File: Sendable, CustomTestStringConvertible {
+    var name: String
+    var bytes: [UInt8]
+    var testDescription: String { name }
+    /// The last neighbour is the kernel's NLMSG_DONE.
+    var isEndOfDump: Bool { bytes.count == 20 }
+  }
+
+  static func files(_ kind: String) throws -> [File] {
+    let tests = "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/")
+    let folder = "/\(tests)/Corpus/\(kind)"
+    guard let stream = opendir(folder) else { throw SystemError("opening \(folder)") }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name.hasSuffix(".bin") { names.append(name) }
+    }
+    return try names.sorted().map { File(name: $0, bytes: try HostSystem.File.read("\(folder)/\($0)")) }
   }
 }
 

@@ -98,6 +98,52 @@ import Wire
   }
 }
 
+@Suite struct AnswerCollectorTests {
+  private func collect(_ text: String) -> AnswerCollector<Int> {
+    let bytes = golden(text)
+    var reader = MessageReader(bytes.span.bytes)
+    var collector = AnswerCollector<Int>(sequence: 9, port: 5)
+    while let message = reader.next() { collector.take(message) { Int($0.type) } }
+    return collector
+  }
+
+  @Test func answersComeBeforeTheEndOfTheDump() {
+    let collector = collect(
+      """
+      10000000 1000 0200 09000000 05000000 // an answer
+      10000000 1100 0200 08000000 05000000 // to an earlier request
+      10000000 1200 0200 09000000 06000000 // to another socket
+      10000000 1300 0000 00000000 00000000 // a notification
+      10000000 0100 0000 09000000 05000000 // NLMSG_NOOP
+      10000000 1400 0200 09000000 05000000 // an answer
+      14000000 0300 0200 09000000 05000000 00000000 // NLMSG_DONE
+      10000000 1500 0200 09000000 05000000 // too late
+      """)
+    #expect(collector.answers == [16, 20])
+    #expect(collector.isConsistent)
+    #expect(collector.verdict?.code == 0)
+  }
+
+  @Test(arguments: [
+    "10000000 1000 1200 09000000 05000000  14000000 0300 0200 09000000 05000000 00000000",
+    "10000000 1000 0200 09000000 05000000  14000000 0300 1200 09000000 05000000 00000000",
+  ])
+  func aTableThatChangedMeanwhileIsNoticed(text: String) {
+    #expect(!collect(text).isConsistent)
+    #expect(collect(text).verdict?.code == 0)
+  }
+
+  @Test func aDumpMayEndInAnError() {
+    #expect(collect("14000000 0300 0200 09000000 05000000 feffffff").verdict?.code == 2)
+    #expect(collect("10000000 0300 0200 09000000 05000000").verdict?.code == 0, "an old kernel says no number")
+    #expect(collect("14000000 0200 0000 09000000 05000000 00000080").verdict?.code == .max, "no overflow")
+  }
+
+  @Test func anEndlessAnswerHasNoVerdict() {
+    #expect(collect("10000000 1000 0200 09000000 05000000").verdict == nil)
+  }
+}
+
 /// What `parse` makes of the first message in `bytes`.
 func first<Value>(_ bytes: [UInt8], _ parse: (borrowing Message) -> Value?) -> Value? {
   var reader = MessageReader(bytes.span.bytes)

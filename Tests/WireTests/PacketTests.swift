@@ -37,7 +37,8 @@ private let ethernet6 = EthernetHeader(destination: guest, source: host, type: .
         source: host4, destination: guest4, protocol: .icmpv4, payloadLength: 13, identification: 0x1234,
         dontFragment: false
       ).emit(into: &$0)
-      ICMPv4Header(type: .echoRequest, rest: 0xbeef_0007).emit(lares.span.bytes, into: &$0)
+      ICMPv4Header(type: .echoRequest, rest: 0xbeef_0007)
+        .emit(into: &$0) { $0.write(contentsOf: lares.span.bytes) }
     }
     #expect(bytes == PacketSample.echoRequest.bytes)
   }

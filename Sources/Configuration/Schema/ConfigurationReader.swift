@@ -6,6 +6,8 @@ struct ConfigurationReader {
   private(set) var diagnostics: [Diagnostic] = []
   /// Tables of a collection that are not in the model because a required key is missing or wrong.
   var incomplete: Set<String> = []
+  /// Collections with a table that lacks its name.
+  var unnamed: Set<String> = []
 
   /// Does `body` one step deeper.
   mutating func within<Result>(

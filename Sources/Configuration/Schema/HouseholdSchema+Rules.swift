@@ -28,7 +28,8 @@ extension HouseholdSchema {
         "address", \.addresses, ValueType<IPAddress>.address.oneOrMore("them"), blank: blankDevice,
         example: "\"192.168.77.10\"", "Its own addresses, at most one in each network and family."),
       Field(
-        "person", \.person, ValueType<String>.hostLabel.optional(), blank: blankDevice, example: "\"alice\"",
+        "person", \.person, ValueType<String>.hostLabel.naming("person").optional(), blank: blankDevice,
+        example: "\"alice\"",
         "The person to whom it belongs."),
       Field(
         "blocking", \.blocking, ValueType<Bool>.toggle.optional(),
@@ -75,7 +76,7 @@ extension HouseholdSchema {
         "port", \.ports, .ports, required: true, blank: blankForward, example: "8080",
         "The port on the router's outside address, or a range of them."),
       Field(
-        "to", \.target, .target, required: true, blank: blankForward, example: "\"nas:80\"",
+        "to", \.target, .target.naming("device"), required: true, blank: blankForward, example: "\"nas:80\"",
         "The device, and its port where that differs; for a range its first port."),
     ]),
     blank: { ForwardDraft(name: $0) }, build: forward, draft: draft, name: \.name,
@@ -112,10 +113,10 @@ extension HouseholdSchema {
     "allow", \.allows,
     TableSchema<AllowDraft>(fields: [
       Field(
-        "from", \.from, .hostLabel, required: true, blank: blankAllow, example: "\"guest\"",
+        "from", \.from, .hostLabel.naming("network", "device"), required: true, blank: blankAllow, example: "\"guest\"",
         "The network or device that may."),
       Field(
-        "to", \.to, .hostLabel, required: true, blank: blankAllow, example: "\"nas\"",
+        "to", \.to, .hostLabel.naming("network", "device"), required: true, blank: blankAllow, example: "\"nas\"",
         "The network or device that it may reach, or \"router\"."),
       Field("protocol", \.transport, .choice(), blank: blankAllow, example: "\"tcp\"", "The protocol."),
       Field(

@@ -71,7 +71,10 @@ extension ValueType where Value == [DHCPOptionSetting] {
       typeName: "text, hex:…, or addresses", expected: expectedOption, form: .text, fields: [],
       accepts: { node, reader in readOption(node, &reader) != nil })
     let field = SchemaField(
-      key: "CODE", help: "The option of this code, 1 to 254 (RFC 2132).", defaultValue: nil, example: "\"hex:0102\"",
+      key: "CODE",
+      help:
+        "The option of this code, 1 to 254 (RFC 2132). An address is four bytes; \"text:…\" is text whatever it looks like.",
+      defaultValue: nil, example: "\"hex:0102\"",
       isRequired: false, words: nil, node: value)
     return ValueType(
       "table of options", expected: "a table of options by code", form: .named, fields: [field],

@@ -167,17 +167,14 @@ extension ValueType where Value: RawRepresentable & CaseIterable & Sendable, Val
       "word", expected: oneOf(words.map(TOMLValue.quoted)), form: .choice(words),
       parse: { text throws(Refusal) in
         if let value = Value(rawValue: text) { return value }
-        if later.contains(text) { throw Refusal.later(text) }
+        if later.contains(text) {
+          throw Refusal(
+            problem: "\(TOMLValue.quoted(text)) arrives in a later version",
+            hint: "for now it is \(oneOf(words.map(TOMLValue.quoted)))")
+        }
         throw Refusal(hint: SchemaNode.nearest(to: text, among: words).map { "did you mean \"\($0)\"?" })
       },
       print: { $0.rawValue })
-  }
-}
-
-extension Refusal {
-  /// For words that the format knows and this version does not.
-  static func later(_ word: String) -> Refusal {
-    Refusal(problem: "\(TOMLValue.quoted(word)) arrives in a later version")
   }
 }
 

@@ -8,6 +8,8 @@ public struct SchemaNode: Sendable {
   public let form: Form
   /// The keys of a table, in the order of the reference; for `.named` the one field that stands for each name.
   public let fields: [SchemaField]
+  /// Collections of which the value names a member, e.g. `network` and `device`.
+  public var refersTo: [String] = []
   /// Whether a value is one, with its faults reported.
   let accepts: @Sendable (TOMLNode, inout ConfigurationReader) -> Bool
 

@@ -1,6 +1,6 @@
 /// The typed side of a schema node: how a value becomes one of the model, and how the model's value is written.
 struct ValueType<Value>: Sendable {
-  let node: SchemaNode
+  private(set) var node: SchemaNode
   /// The model's value; nil, with the faults reported, where there is none.
   let read: @Sendable (TOMLNode, inout ConfigurationReader) -> Value?
   /// How the value stands in a file; nil where it is absent.
@@ -52,12 +52,21 @@ extension ValueType {
       write: { .string(print($0)) })
   }
 
+  /// The same value, known to be the name of a member of these collections.
+  func naming(_ collections: String...) -> ValueType {
+    var type = self
+    type.node.refersTo = collections
+    return type
+  }
+
   /// The same value, which may be absent.
   func optional() -> ValueType<Value?> {
-    ValueType<Value?>(
+    var type = ValueType<Value?>(
       node.typeName, expected: node.expected, form: node.form, fields: node.fields,
       read: { node, reader in read(node, &reader).map(Optional.some) },
       write: { value in value.flatMap { write($0) } })
+    type.node.refersTo = node.refersTo
+    return type
   }
 
   /// An array of such values.
@@ -65,7 +74,7 @@ extension ValueType {
     sequence(plural, expected: "an array of \(plural)", single: false)
   }
 
-  /// One such value, or an array of them.
+  /// One such value, or an array of them. None is written as absent.
   func oneOrMore(_ plural: String) -> ValueType<[Value]> {
     sequence("\(node.typeName), or list", expected: "\(node.expected), or an array of \(plural)", single: true)
   }
@@ -80,13 +89,15 @@ extension ValueType {
           return nil
         }
         let values = elements.enumerated().map { index, element in
-          reader.within(.index(index)) { reader in read(element, &reader) }
+          elements.count == 1
+            ? read(element, &reader) : reader.within(.index(index)) { reader in read(element, &reader) }
         }
         return values.contains { $0 == nil } ? nil : values.compactMap { $0 }
       },
       write: { values in
         let written = values.compactMap { write($0) }
-        return single && written.count == 1 ? written[0] : .array(written)
+        if single, written.count < 2 { return written.first }
+        return .array(written)
       })
   }
 }
@@ -126,24 +137,29 @@ struct TableSchema<Target: Sendable>: Sendable {
       return false
     }
     var isComplete = true
+    let misspelt = reportUnknownKeys(of: table, &reader)
     for field in fields {
       guard let entry = table.entry(field.key) else {
         guard field.field.isRequired else { continue }
+        isComplete = false
+        guard !misspelt.contains(field.key) else { continue }
         reader.report(
           "the key \"\(field.key)\" is missing", at: node.range.lowerBound, expected: field.field.node.expected,
           hint: "for example: \(field.key) = \(field.field.example)")
-        isComplete = false
         continue
       }
       let isRead = reader.within(.key(field.key)) { reader in field.read(entry.node, &target, &reader) }
       if !isRead, field.field.isRequired { isComplete = false }
     }
-    for entry in table.entries where !fields.contains(where: { $0.key == entry.key }) {
-      reader.within(.key(entry.key)) { reader in
-        reader.reportUnknownKey(entry, near: SchemaNode.nearest(to: entry.key, among: fields.map(\.key)))
-      }
-    }
     return isComplete
+  }
+
+  /// Notes the keys that the schema does not have, and returns those that were meant instead.
+  private func reportUnknownKeys(of table: TOMLTable, _ reader: inout ConfigurationReader) -> [String] {
+    let known = fields.map(\.key)
+    return table.entries.filter { !known.contains($0.key) }.compactMap { entry in
+      reader.within(.key(entry.key)) { reader in reader.reportUnknownKey(entry, among: known) }
+    }
   }
 
   /// The table that says `target`, without what is absent.
@@ -164,17 +180,23 @@ struct TableSchema<Target: Sendable>: Sendable {
 }
 
 extension ConfigurationReader {
-  /// Notes a key that the schema does not have; the present path ends in it.
-  mutating func reportUnknownKey(_ entry: TOMLTable.Entry, near: String?) {
-    let others = HouseholdSchema.tables(withKey: entry.key)
-    let hint: String? =
+  /// Notes a key that the schema does not have, and returns the one that was meant; the present path ends in it.
+  mutating func reportUnknownKey(_ entry: TOMLTable.Entry, among known: [String]) -> String? {
+    let near = SchemaNode.nearest(to: entry.key, among: known)
+    let hint =
       if let near {
         "did you mean \"\(near)\"?"
-      } else if let table = others.first {
+      } else if path.keys.count > 1,
+        HouseholdSchema.root.fields.contains(where: { $0.key == entry.key && $0.node.fields.isEmpty })
+      {
+        "it belongs at the top of the file, before the first table"
+      } else if let table = HouseholdSchema.tables(withKey: entry.key).first {
         "it belongs in [\(table)]"
       } else {
-        "see lares help config for the keys that there are"
+        "known here: \(known.joined(separator: ", "))"
       }
-    report("unknown key", at: entry.keyRange.lowerBound, found: entry.key, hint: hint)
+    let isTable = entry.node.table.map { !$0.isInline } ?? false
+    report("unknown \(isTable ? "table" : "key")", at: entry.keyRange.lowerBound, found: entry.key, hint: hint)
+    return near
   }
 }

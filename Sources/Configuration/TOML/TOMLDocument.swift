@@ -22,8 +22,10 @@ public struct TOMLDocument: Sendable {
       throw TOMLErrors(
         errors: parser.failures.map { failure in
           let (line, column) = Self.position(of: failure.offset, in: bytes, lineStarts: lineStarts)
+          let earlier = failure.earlier.map { Self.position(of: $0, in: bytes, lineStarts: lineStarts) }
           return TOMLError(
-            offset: failure.offset, line: line, column: column, problem: failure.problem, hint: failure.hint)
+            offset: failure.offset, line: line, column: column,
+            problem: failure.problem + (earlier.map { " (line \($0.line))" } ?? ""), hint: failure.hint)
         })
     }
     self.bytes = bytes

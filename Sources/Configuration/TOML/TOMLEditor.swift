@@ -23,16 +23,21 @@ public struct TOMLEditor: Sendable {
   /// Sets the value at a path. Setting the value that is there changes nothing. A table replaces a table that has a
   /// header of its own key by key.
   ///
-  /// Tables that are missing are made: with a header where they have at most `headerDepth` keys (by default all have),
-  /// behind the last table of the same parent; deeper ones inline.
+  /// Tables that are missing are made, behind the last table of the same parent.
   ///
-  /// - Parameter text: how to write the value; by default its shortest form on one line.
+  /// - Parameters:
+  ///   - text: how to write the value; by default its shortest form on one line.
+  ///   - headerDepth: tables of at most so many keys get a header, deeper ones are written inline. Without it the
+  ///     parents of the value get headers, and the value does not.
   public mutating func set(
-    _ path: [String], to value: TOMLValue, text: String? = nil, headerDepth: Int = .max
+    _ path: [String], to value: TOMLValue, text: String? = nil, headerDepth: Int? = nil
   ) throws(EditError) {
     guard !path.isEmpty else { throw .emptyPath }
     let found = try locate(path)
     guard let node = found.node else {
+      if case .table(let fields) = value, let headerDepth, path.count <= headerDepth, found.takesHeaders {
+        return try insert(header: path, members: fields.map { Self.memberText([$0.key], dotted: false, "\($0.value)") })
+      }
       return try insert(path, text: text ?? value.description, found: found, headerDepth: headerDepth)
     }
     guard node.value != value else { return }
@@ -55,7 +60,7 @@ public struct TOMLEditor: Sendable {
   }
 
   private mutating func replace(
-    _ table: TOMLTable, at path: [String], with fields: [TOMLField], headerDepth: Int
+    _ table: TOMLTable, at path: [String], with fields: [TOMLField], headerDepth: Int?
   ) throws(EditError) {
     let before = self
     do throws(EditError) {
@@ -87,6 +92,12 @@ public struct TOMLEditor: Sendable {
     var container = Container.section(-1)
     /// Keys of the path up to that container.
     var containerDepth = 0
+
+    /// Whether a table below can have a header: not inside of an inline table or one of dotted keys.
+    var takesHeaders: Bool {
+      if case .inline = container { return false }
+      return depth == containerDepth
+    }
   }
 
   private enum Container {
@@ -124,24 +135,26 @@ public struct TOMLEditor: Sendable {
   // MARK: Inserting
 
   private mutating func insert(
-    _ path: [String], text: String, found: Found, headerDepth: Int
+    _ path: [String], text: String, found: Found, headerDepth: Int?
   ) throws(EditError) {
+    let headerKeys = min(path.count - 1, headerDepth ?? .max)
     let throughDotted = found.depth > found.containerDepth
     switch found.container {
     case .inline(let node, let members):
       let member = Self.memberText(path[found.containerDepth...], dotted: throughDotted, text)
       try insert(member, into: node, members)
     case .section(let statement):
-      let headerKeys = min(path.count - 1, headerDepth)
       if throughDotted || headerKeys <= found.depth {
         let member = Self.memberText(path[found.containerDepth...], dotted: throughDotted, text)
         try insert(line: member, inSection: statement)
       } else {
-        try insert(header: path.prefix(headerKeys), member: Self.memberText(path[headerKeys...], dotted: false, text))
+        try insert(
+          header: Array(path.prefix(headerKeys)), members: [Self.memberText(path[headerKeys...], dotted: false, text)])
       }
     case .implied:
-      let headerKeys = max(found.depth, min(path.count - 1, headerDepth))
-      try insert(header: path.prefix(headerKeys), member: Self.memberText(path[headerKeys...], dotted: false, text))
+      let headerKeys = max(found.depth, headerKeys)
+      try insert(
+        header: Array(path.prefix(headerKeys)), members: [Self.memberText(path[headerKeys...], dotted: false, text)])
     }
   }
 
@@ -186,10 +199,10 @@ public struct TOMLEditor: Sendable {
     try apply(place..<place, "\(lineEndMissing(at: place))\(line)\(lineEnd)\(isFollowed ? lineEnd : "")")
   }
 
-  private mutating func insert(header: ArraySlice<String>, member: String) throws(EditError) {
-    let place = placeForSection(Array(header))
+  private mutating func insert(header: [String], members: [String]) throws(EditError) {
+    let place = placeForSection(header)
     let blank = place > 0 ? lineEnd : ""
-    let text = "[\(TOMLValue.keyPath(header))]\(lineEnd)\(member)\(lineEnd)"
+    let text = (["[\(TOMLValue.keyPath(header))]"] + members).map { $0 + lineEnd }.joined()
     let follows = document.statements.first { $0.range.lowerBound >= place }
     let after = follows.map { $0.isBlank ? "" : lineEnd } ?? ""
     try apply(place..<place, "\(lineEndMissing(at: place))\(blank)\(text)\(after)")

@@ -11,7 +11,7 @@ extension TOMLParser {
     guard !token.isEmpty else {
       throw Failure(
         offset: start, problem: "found \(found()), expected a value",
-        hint: peek().map { $0 < 0x80 } == true ? nil : "text stands in \"double quotes\"")
+        hint: peek().map { $0 >= 0x80 } == true ? "text stands in \"double quotes\"" : nil)
     }
     if let value = try Self.value(of: token) { return value }
     throw wrongBareValue(start)

@@ -89,7 +89,7 @@ extension TOMLParser {
     default:
       var ahead = self
       do throws(Failure) { try ahead.skipCharacter(in: "") } catch { return "bytes that are not UTF-8" }
-      return text(offset..<ahead.offset)
+      return TOMLValue.quoted(text(offset..<ahead.offset))
     }
   }
 

@@ -10,6 +10,10 @@ struct TOMLParser {
     let offset: Int
     let problem: String
     var hint: String? = nil
+    /// A byte that stands in the way, e.g. the same key's first place.
+    var earlier: Int? = nil
+    /// Where reading can go on; nil: behind the line.
+    var resume: Int? = nil
   }
 
   static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
@@ -112,6 +116,10 @@ struct TOMLParser {
   /// Goes on behind the line of the error; behind the next line that looks like a header where the error was inside a
   /// value of several lines.
   private mutating func recover(from failure: Failure, statementStart: Int) {
+    if let resume = failure.resume {
+      offset = resume
+      return
+    }
     let wrong = min(max(failure.offset, statementStart), bytes.count)
     let isSpread = bytes[statementStart..<wrong].contains(UInt8(ascii: "\n"))
     offset = max(wrong, statementStart)
@@ -188,9 +196,15 @@ struct TOMLParser {
     while true {
       try skipBlankLines()
       if skip(UInt8(ascii: "]")) { return .array(elements) }
-      guard offset < bytes.count else { throw Failure(offset: start, problem: "the array is never closed with ]") }
+      guard offset < bytes.count else {
+        throw Failure(offset: start, problem: "the array is never closed", hint: "end it with ]")
+      }
       elements.append(try parseValue())
+      let end = offset
       try skipBlankLines()
+      if looksUnclosed(since: end) {
+        throw Failure(offset: start, problem: "the array is never closed", hint: "end it with ]")
+      }
       if skip(UInt8(ascii: ",")) { continue }
       guard skip(UInt8(ascii: "]")) else {
         throw Failure(
@@ -199,6 +213,12 @@ struct TOMLParser {
       }
       return .array(elements)
     }
+  }
+
+  /// True where, on a line below, a key or a header begins that no array contains.
+  private func looksUnclosed(since end: Int) -> Bool {
+    guard bytes[end..<offset].contains(UInt8(ascii: "\n")), let byte = peek() else { return false }
+    return byte == UInt8(ascii: "[") || (isBareKeyByte(byte) && byte &- 48 >= 10)
   }
 
   private mutating func parseInlineTable() throws(Failure) -> TOMLNode.Content {
@@ -228,6 +248,23 @@ struct TOMLParser {
     else { return }
     throw Failure(
       offset: offset, problem: "an inline table ends on the line where it starts",
-      hint: "write { … } on one line, or give the table a header [table.name] of its own")
+      hint: "write { … } on one line, or give the table a header [table.name] of its own", resume: inlineTableEnd())
+  }
+
+  /// The end of the line on which a table in braces seems to end, or the next header.
+  private func inlineTableEnd() -> Int {
+    var index = offset
+    var open = depth
+    while index < bytes.count {
+      switch bytes[index] {
+      case UInt8(ascii: "{"): open += 1
+      case UInt8(ascii: "}"): open -= 1
+      case UInt8(ascii: "\n") where open <= 0 || index + 1 < bytes.count && bytes[index + 1] == UInt8(ascii: "["):
+        return index + 1
+      default: break
+      }
+      index += 1
+    }
+    return index
   }
 }

@@ -3,20 +3,20 @@
 struct TOMLTreeBuilder {
   private let root = Table(.section(-1))
   private var section: Table
-  /// Counts headers, so that a dotted key extends only tables of its own section.
-  private var sectionNumber = 0
 
   init() { section = root }
 
   private final class Table {
     var definition: TOMLTable.Definition
-    var sectionNumber = 0
     var entries: [Entry] = []
     var index: [[UInt8]: Int] = [:]
 
     init(_ definition: TOMLTable.Definition) { self.definition = definition }
 
     subscript(key: TOMLKeyPart) -> Slot? { index[Array(key.name.utf8)].map { entries[$0].slot } }
+
+    /// Where the key stands first.
+    func key(_ key: TOMLKeyPart) -> TOMLKeyPart? { index[Array(key.name.utf8)].map { entries[$0].key } }
 
     func append(_ key: TOMLKeyPart, _ slot: Slot) {
       index[Array(key.name.utf8)] = entries.count
@@ -49,7 +49,6 @@ struct TOMLTreeBuilder {
 
   /// Lets the members that follow go nowhere: their header could not be read.
   mutating func openUnknown() {
-    sectionNumber += 1
     section = Table(.implied)
   }
 
@@ -68,7 +67,6 @@ struct TOMLTreeBuilder {
       case .value: throw notATable(key, path)
       }
     }
-    sectionNumber += 1
     let range = path[0].range.lowerBound..<last.range.upperBound
     let opened = isArray ? nil : try existingTable(table, last, path)
     section = opened ?? Table(.section(statement))
@@ -89,7 +87,9 @@ struct TOMLTreeBuilder {
     case nil: return nil
     case .table(let table):
       if case .implied = table.definition { return table }
-      throw duplicate("the table [\(name(path))] is defined twice", path[0].range)
+      throw duplicate(
+        "the table [\(name(path))] is already there", path[0].range, earlier: parent.key(key),
+        hint: "join the two, or rename one")
     case .tables: throw duplicate("[\(name(path))] is an array of tables already", path[0].range)
     case .value: throw notATable(key, path)
     }
@@ -113,11 +113,11 @@ struct TOMLTreeBuilder {
       switch table[key] {
       case nil:
         let child = Table(.dotted)
-        child.sectionNumber = sectionNumber
         table.append(key, .table(child))
         table = child
       case .table(let child):
-        guard case .dotted = child.definition, child.sectionNumber == sectionNumber else {
+        // No section is opened twice, so the dotted keys that made a table are of this section.
+        guard case .dotted = child.definition else {
           throw duplicate(
             "the table \(name(member.path.dropLast())) is defined elsewhere", key.range,
             hint: "write the key below that table's own header")
@@ -127,8 +127,9 @@ struct TOMLTreeBuilder {
       }
     }
     guard let last = member.path.last else { return }
-    guard table[last] == nil else {
-      throw duplicate("the key \(name(member.path)) is already set", last.range, hint: "remove one of the two")
+    if let earlier = table.key(last) {
+      throw duplicate(
+        "the key \(name(member.path)) is already set", last.range, earlier: earlier, hint: "remove one of the two")
     }
     table.append(last, .value(member.value))
   }
@@ -140,8 +141,10 @@ struct TOMLTreeBuilder {
       offset: key.range.lowerBound, problem: "\(name(path)): \(name([key])) is already a value and takes no more keys")
   }
 
-  private func duplicate(_ problem: String, _ range: Range<Int>, hint: String? = nil) -> TOMLParser.Failure {
-    TOMLParser.Failure(offset: range.lowerBound, problem: problem, hint: hint)
+  private func duplicate(
+    _ problem: String, _ range: Range<Int>, earlier: TOMLKeyPart? = nil, hint: String? = nil
+  ) -> TOMLParser.Failure {
+    TOMLParser.Failure(offset: range.lowerBound, problem: problem, hint: hint, earlier: earlier?.range.lowerBound)
   }
 
   // MARK: Result

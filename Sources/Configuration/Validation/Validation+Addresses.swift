@@ -95,7 +95,10 @@ extension Validation {
         } else if !(16...127).contains(address.length) {
           ("a network of length /\(address.length) cannot be used", "the length is 16 to 127; 64 is usual")
         } else if address.prefix.address == address.address {
-          ("\(host) is the network itself, not an address in it", "write \(host)1/\(address.length)")
+          (
+            "\(host) is the network itself, not an address in it",
+            "write \(IPv6Address(high: host.high, low: host.low | 1))/\(address.length)"
+          )
         } else {
           nil
         }

@@ -7,7 +7,7 @@ extension Validation {
     checkDeviceAddresses()
     let people = sources.names(of: "person")
     for device in model.devices {
-      guard let person = device.person, !people.contains(person) else { continue }
+      guard let person = device.person, !people.contains(person), !isUncertain("person") else { continue }
       report(
         ["device", device.name, "person"], "there is no person \"\(person)\"", found: person,
         hint: suggestion(for: person, among: people.sorted(), kind: "person"))

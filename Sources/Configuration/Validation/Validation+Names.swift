@@ -14,7 +14,7 @@ extension Validation {
         report(
           [section.key, name], "\(TOMLValue.quoted(name)) is no name", found: name,
           expected: "letters, digits and inner hyphens, at most 63",
-          hint: "write it with letters, digits and inner hyphens")
+          hint: Self.repaired(name).map { "write \(section.key).\($0)" } ?? "write it with letters, digits and hyphens")
       }
     }
     if model.domain == .root || model.domain == DomainName("local") || model.domain == DomainName("localhost") {
@@ -25,6 +25,12 @@ extension Validation {
           : "\"home.arpa\" is meant for homes (RFC 8375)")
     }
     checkLabels()
+  }
+
+  /// The name with hyphens for what cannot stand in it; nil where that is no name either.
+  private static func repaired(_ name: String) -> String? {
+    let hyphenated = String(name.map { isHostLabel(String($0)) ? $0 : "-" })
+    return isHostLabel(hyphenated) ? hyphenated : nil
   }
 
   private struct Holder {

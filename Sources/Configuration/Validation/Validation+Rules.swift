@@ -4,15 +4,17 @@ import Wire
 extension Validation {
   mutating func checkForwards() {
     let lists = sources.names(of: "addresses")
+    let devices = sources.names(of: "device")
     for (index, forward) in model.forwards.enumerated() {
       let path: ConfigurationPath = ["forward", forward.name]
-      checkTarget(of: forward, path.appending("to"))
+      checkTarget(of: forward, path.appending("to"), known: devices)
       for (place, source) in forward.sources.enumerated() {
         guard case .list(let name) = source else { continue }
         checkList(name, self.path(path.appending("from"), place, of: forward.sources.count), known: lists)
       }
       if let other = model.forwards[..<index].first(where: { Self.collide($0, forward) }) {
-        let text = Self.text(forward.ports)
+        let ports = forward.ports
+        let text = ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)-\(ports.upperBound)"
         report(
           path.appending("port"),
           "\(forward.transport.rawValue) \(text) is already forwarded by forward.\(other.name) (\(place(["forward", other.name])))",
@@ -26,9 +28,10 @@ extension Validation {
     return sharesProtocol && a.ports.overlaps(b.ports)
   }
 
-  private mutating func checkTarget(of forward: PortForward, _ path: ConfigurationPath) {
-    let names = sources.names(of: "device")
-    if !names.contains(forward.device) {
+  private mutating func checkTarget(of forward: PortForward, _ path: ConfigurationPath, known names: Set<String>) {
+    if isUncertain("device") {
+      return
+    } else if !names.contains(forward.device) {
       report(
         path, "there is no device \"\(forward.device)\"", found: forward.device,
         hint: suggestion(for: forward.device, among: names.sorted(), kind: "device"))
@@ -46,12 +49,8 @@ extension Validation {
     }
   }
 
-  private static func text(_ ports: ClosedRange<UInt16>) -> String {
-    ports.count == 1 ? "port \(ports.lowerBound)" : "ports \(ports.lowerBound)-\(ports.upperBound)"
-  }
-
   private mutating func checkList(_ name: String, _ path: ConfigurationPath, known: Set<String>) {
-    guard !known.contains(name) else { return }
+    guard !known.contains(name), !isUncertain("addresses") else { return }
     report(
       path, "there is no address list \"\(name)\"", found: "@\(name)",
       hint: suggestion(for: name, among: known.sorted(), kind: "addresses"))
@@ -62,7 +61,9 @@ extension Validation {
     for rule in model.allows {
       let path: ConfigurationPath = ["allow", rule.name]
       for (key, endpoint) in [("from", rule.from), ("to", rule.to)] {
-        guard case .network(let name) = endpoint, !known.contains(name) else { continue }
+        guard case .network(let name) = endpoint, !known.contains(name), !isUncertain("network", "device") else {
+          continue
+        }
         let isWord = Self.ruleWords.contains(name)
         report(
           path.appending(key), "there is no network or device \"\(name)\"", found: name,

@@ -7,12 +7,15 @@ struct Validation {
   let sources: ConfigurationSources
   /// Collections of which the model lacks a member, so that nothing may be said to be missing from them.
   let incomplete: Set<String>
+  /// Collections with a table that lacks its name, so that no name may be said to be missing from them.
+  let unnamed: Set<String>
   private var findingsSoFar: [Diagnostic] = []
 
-  init(_ model: HouseholdModel, _ sources: ConfigurationSources, incomplete: Set<String>) {
+  init(_ model: HouseholdModel, _ sources: ConfigurationSources, _ reader: ConfigurationReader) {
     self.model = model
     self.sources = sources
-    self.incomplete = incomplete
+    incomplete = reader.incomplete.union(reader.unnamed)
+    unnamed = reader.unnamed
   }
 
   /// Everything that is wrong or worth a note.
@@ -41,7 +44,7 @@ struct Validation {
     let position = place.map { $0.file.document.position(of: $0.offset) }
     findingsSoFar.append(
       Diagnostic(
-        severity, file: place?.file.name ?? ConfigurationText.mainFile, line: position?.line, column: position?.column,
+        severity, file: place?.file.name, line: position?.line, column: position?.column,
         path: path.description, problem: problem, found: found, expected: expected, hint: hint))
   }
 
@@ -56,6 +59,9 @@ struct Validation {
     return "\(file.name):\(file.document.position(of: offset).line)"
   }
 
+  /// Whether a name of one of these collections may be missing without a fault of who uses it.
+  func isUncertain(_ collections: String...) -> Bool { !unnamed.isDisjoint(with: collections) }
+
   func isPresent(_ path: ConfigurationPath) -> Bool {
     sources.files.contains { $0.document.node(at: path.keys) != nil }
   }
@@ -63,7 +69,7 @@ struct Validation {
   /// `did you mean "nas"?`, or which names there are.
   func suggestion(for name: String, among names: [String], kind: String) -> String {
     if let near = SchemaNode.nearest(to: name, among: names) { return "did you mean \"\(near)\"?" }
-    if names.isEmpty { return "there is no \(kind) yet: add one with [\(kind).\(TOMLValue.key(name))]" }
+    if names.isEmpty { return "there is none yet: add one with [\(kind).\(TOMLValue.key(name))]" }
     return "known: \(names.prefix(8).joined(separator: ", "))\(names.count > 8 ? " …" : "")"
   }
 }

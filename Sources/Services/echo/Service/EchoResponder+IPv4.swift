@@ -30,7 +30,8 @@ extension EchoResponder {
       guard let message = ICMPv4Message(packet.payload) else { throw .malformed }
       guard message.header.type == .echoRequest, message.header.code == 0 else { throw .ignored }
       reply.emit(into: &writer)
-      ICMPv4Header(type: .echoReply, rest: message.header.rest).emit(message.payload, into: &writer)
+      ICMPv4Header(type: .echoReply, rest: message.header.rest)
+        .emit(into: &writer) { $0.write(contentsOf: message.payload) }
     case .udp:
       guard let datagram = UDPDatagram(packet.payload),
         datagram.hasValidChecksum(from: .v4(header.source), to: .v4(header.destination))

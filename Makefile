@@ -1,0 +1,66 @@
+# On a fresh Debian 12 with Swift, `make run` and `make test` are the only two commands anyone needs.
+
+BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev lld binutils
+LAB_PACKAGES := iproute2 util-linux dnsmasq-base busybox isc-dhcp-client udhcpc dhcpcd-base bind9-dnsutils curl
+TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
+  kea-dhcp4-server
+BENCH_PACKAGES := $(TEST_PACKAGES) libnftables-dev unbound knot-resolver kea-admin strace
+
+BENCHMARKS := dns firewall dhcp
+
+SWIFT_RELEASE := -c release --static-swift-stdlib
+# Installs what is missing, and lets no package start a service of its own. One call for each list of packages.
+install = @scripts/install-packages $(1)
+
+.PHONY: all build run lab test soak bench $(BENCHMARKS:%=bench-%) fuzz format lint docs clean
+all: build
+
+build:
+	$(call install,$(BUILD_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product lares
+
+run: build
+	$(call install,$(LAB_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product lares-lab
+	.build/release/lares-lab run
+
+lab: build
+	$(call install,$(LAB_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product lares-lab
+	.build/release/lares-lab shell
+
+test:
+	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(MAKE) services
+	swift build --build-tests
+	swift test --skip-build
+
+# The same tests with the counts that a release is measured by.
+soak:
+	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(MAKE) services
+	swift build --build-tests
+	LARES_SOAK=1 swift test --skip-build
+
+# Each benchmark runs the best peers beside us in the same run, and ends with lines `ratio NAME …`.
+bench: $(BENCHMARKS:%=bench-%)
+
+$(BENCHMARKS:%=bench-%): bench-%:
+	$(call install,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product $@
+	.build/release/$@
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+
+# docs/ has pages that come from the code; the tests compare them.
+docs:
+	LARES_UPDATE_DOCS=1 swift test --filter ConfigurationTests
+
+clean:
+	rm -rf .build
+
+include services.mk

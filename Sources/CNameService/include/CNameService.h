@@ -1,0 +1,106 @@
+#ifndef LARES_CNAMESERVICE_H
+#define LARES_CNAMESERVICE_H
+
+// Datagrams in batches with the address each was sent to: recvmmsg(2), sendmmsg(2) and the control messages
+// IP_PKTINFO and IPV6_PKTINFO, whose macros Swift does not see.
+
+#include <stdint.h>
+
+/// Datagrams handled by one pair of system calls.
+#define LARES_BATCH_SIZE 64
+/// Room for one datagram. An odd number of cache lines, so that the slots' first lines do not share cache sets.
+#define LARES_SLOT_SIZE 1344
+
+/// Who sent a datagram and to which of our addresses: all that is needed to answer later. A plain value.
+struct lares_endpoint {
+  /// sockaddr_in or sockaddr_in6 of the sender.
+  uint8_t address[28];
+  uint32_t address_length;
+  /// One control message with our address, ready for sending; of length 0 where the kernel gave none.
+  uint8_t control[40] __attribute__((aligned(8)));
+  uint32_t control_length;
+};
+
+/// A batch: slot i of `answers` answers slot i of `received`.
+struct lares_batch {
+  uint8_t *received;
+  uint8_t *answers;
+  uint32_t received_length[LARES_BATCH_SIZE];
+  /// 0: no answer now.
+  uint32_t answer_length[LARES_BATCH_SIZE];
+  struct lares_endpoint *endpoints;
+  struct lares_batch_headers *headers;
+};
+
+static inline uint32_t lares_batch_received_length(const struct lares_batch *batch, int index) {
+  return batch->received_length[index];
+}
+/// For tests: as if a datagram of `length` octets stood in the slot.
+static inline void lares_batch_set_received(struct lares_batch *batch, int index, uint32_t length) {
+  batch->received_length[index] = length;
+}
+static inline void lares_batch_set_answer_length(struct lares_batch *batch, int index, uint32_t length) {
+  batch->answer_length[index] = length;
+}
+static inline const struct lares_endpoint *lares_batch_endpoint(const struct lares_batch *batch, int index) {
+  return &batch->endpoints[index];
+}
+
+/// Memory for a batch, or NULL.
+struct lares_batch *lares_batch_create(void);
+void lares_batch_destroy(struct lares_batch *batch);
+
+/// Fills the batch with what waits on `fd`, without blocking. The number of datagrams, or -1 with errno.
+int lares_batch_receive(struct lares_batch *batch, int fd);
+
+/// Sends the answers to the first `count` datagrams that have one, without blocking. The number sent;
+/// what the socket does not take is dropped, as the network would.
+int lares_batch_send(struct lares_batch *batch, int count, int fd);
+
+/// Sends one datagram without blocking. 0, or -1 with errno.
+int lares_send_to(int fd, const struct lares_endpoint *endpoint, const void *bytes, uint64_t count);
+
+/// A non-blocking UDP socket bound to `port` on every address of the family (4 or 6), sharing the port with the other
+/// cores' sockets (SO_REUSEPORT) and telling where each datagram was sent to. The descriptor, or -1 with errno.
+int lares_udp_listen(int family, uint16_t port);
+
+/// A non-blocking listening TCP socket on every address of the family, shared in the same way. The descriptor, or -1.
+int lares_tcp_listen(int family, uint16_t port, int backlog);
+
+/// A non-blocking UDP socket connected to `address` (4 or 16 bytes) and `port`, from a random source port of the kernel
+/// (or `source_port` where that is not 0). The descriptor, or -1 with errno.
+int lares_udp_connect(const uint8_t *address, uint32_t length, uint16_t port, uint16_t source_port);
+
+/// A TCP socket that is connecting without blocking. The descriptor, or -1 with errno.
+int lares_tcp_connect(const uint8_t *address, uint32_t length, uint16_t port);
+
+/// The sender's address in network order: copies 4 or 16 bytes to `into` (room for 16) and returns how many.
+uint32_t lares_endpoint_address(const struct lares_endpoint *endpoint, uint8_t *into);
+
+/// The peer's address of a connected socket, in the same form; 0 where there is none.
+uint32_t lares_peer_address(int fd, uint8_t *into);
+
+/// The port that a socket is bound to; 0 where it is not.
+uint16_t lares_local_port(int fd);
+
+/// Pins the calling thread to one core (sched_setaffinity(2)). 0, or -1 with errno.
+int lares_pin_thread(int core);
+
+/// Starts a thread that runs `body(argument)`, with signals blocked. 0, or an error number.
+int lares_thread_start(void (*body)(void *), void *argument, unsigned long *thread);
+int lares_thread_join(unsigned long thread);
+
+/// A non-blocking eventfd(2) that another thread may signal. The descriptor, or -1 with errno.
+int lares_event_create(void);
+void lares_event_signal(int fd);
+void lares_event_clear(int fd);
+void lares_event_close(int fd);
+
+/// send(2) and recv(2) on a stream without blocking and without SIGPIPE. The count, or -1 with errno.
+long lares_stream_send(int fd, const void *bytes, uint64_t count);
+long lares_receive(int fd, void *into, uint64_t room);
+
+/// Processor time of the calling thread in nanoseconds.
+int64_t lares_thread_time(void);
+
+#endif

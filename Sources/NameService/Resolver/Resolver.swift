@@ -1,0 +1,338 @@
+import Household
+import Wire
+
+/// Asks upstream servers, each question once however many want to know. A state machine without sockets or clock: calls
+/// tell it what happened, `takeEffects` says what is to be done.
+///
+/// It belongs to the core that owns its questions.
+final class Resolver {
+  private(set) var settings: ResolverSettings
+  private(set) var counters = ResolverCounters()
+  private var forwards: ForwardTable
+  private var rebinding: RebindingGuard?
+  private var servers: [SocketAddress: UpstreamServer] = [:]
+  private var pending: [Question: PendingQuestion] = [:]
+  private var owners: [UInt64: PendingQuestion] = [:]
+  /// Questions with a stale answer that failed lately: not asked anew before.
+  private var recheckAt: [Question: Instant] = [:]
+  private var effects: [ResolverEffect] = []
+  private var lastAttempt: UInt64 = 0
+  private var randomness: any RandomNumberGenerator
+  /// When `advance` is next to be called; nil: only after something else has happened.
+  private(set) var nextDeadline: Instant?
+
+  init(
+    _ settings: ResolverSettings = ResolverSettings(), forwards: ForwardTable, rebinding: RebindingGuard? = nil,
+    randomness: any RandomNumberGenerator
+  ) {
+    self.settings = settings
+    self.forwards = forwards
+    self.rebinding = rebinding
+    self.randomness = randomness
+  }
+
+  /// Questions under way.
+  var pendingCount: Int { pending.count }
+
+  /// What has to be done since the last call, in order.
+  func takeEffects() -> [ResolverEffect] {
+    defer { effects.removeAll(keepingCapacity: true) }
+    return effects
+  }
+
+  /// Other servers or rules from now on. Questions under way go on with the old ones.
+  func configure(_ settings: ResolverSettings, forwards: ForwardTable, rebinding: RebindingGuard?) {
+    self.settings = settings
+    self.forwards = forwards
+    self.rebinding = rebinding
+    let known = Set(forwards.servers + forwards.zones.flatMap(\.servers))
+    servers = servers.filter { known.contains($0.key) }
+    recheckAt.removeAll()
+  }
+
+  // MARK: Questions
+
+  /// Somebody wants an answer that the cache does not have.
+  ///
+  /// - Parameter stale: an expired answer that may still be given.
+  func ask(_ question: Question, waiter: Waiter, stale: StoredAnswer?, now: Instant) {
+    counters.questions += 1
+    if let underWay = pending[question] {
+      counters.coalesced += 1
+      return join(underWay, waiter)
+    }
+    guard pending.count < settings.maximumQuestions else {
+      counters.refused += 1
+      return answer(question, stale, [waiter], failure: .failure(.networkError))
+    }
+    let candidates = forwards.servers(for: question.name).map(server)
+    guard !candidates.isEmpty else { return answer(question, stale, [waiter], failure: .failure(.networkError)) }
+    if let stale, let recheck = recheckAt[question], now < recheck { return giveStale(question, stale, [waiter]) }
+    let start = PendingQuestion(
+      question, waiter: waiter, servers: candidates, stale: stale, now: now, settings: settings)
+    pending[question] = start
+    if let stale, candidates.allSatisfy(\.isSilent) {
+      // Nobody is there: the answer at once, one more try behind it.
+      giveStale(question, stale, start.waiters)
+      start.waiters = []
+      start.staleDeadline = nil
+    }
+    tryNext(start, now)
+  }
+
+  /// The client is gone, or got its answer elsewhere.
+  func forget(_ waiter: Waiter, of question: Question) {
+    pending[question]?.waiters.removeAll { $0 == waiter }
+  }
+
+  private func join(_ underWay: PendingQuestion, _ waiter: Waiter) {
+    if let stale = underWay.stale, underWay.staleDeadline == nil {
+      giveStale(underWay.question, stale, [waiter])
+    } else {
+      underWay.waiters.append(waiter)
+    }
+  }
+
+  private func server(_ address: SocketAddress) -> UpstreamServer {
+    if let known = servers[address] { return known }
+    let new = UpstreamServer(address)
+    servers[address] = new
+    return new
+  }
+
+  // MARK: Attempts
+
+  private func tryNext(_ asking: PendingQuestion, _ now: Instant) {
+    guard asking.attemptsMade < settings.maximumAttempts,
+      let server = asking.nextServer(at: now, using: &randomness)
+    else { return finishIfSilent(asking, now) }
+    attempt(asking, server, isStream: false, now)
+  }
+
+  private func attempt(_ asking: PendingQuestion, _ server: UpstreamServer, isStream: Bool, _ now: Instant) {
+    lastAttempt += 1
+    asking.attemptsMade += 1
+    asking.asked[ObjectIdentifier(server), default: 0] += 1
+    let query = makeQuery(asking.question, to: server, isStream: isStream, now)
+    let patience = isStream ? 3_000 : server.timeoutMilliseconds
+    asking.attempts.append(
+      PendingQuestion.Attempt(
+        identifier: lastAttempt, query: query, server: server, sent: now, isStream: isStream,
+        deadline: now.advanced(milliseconds: patience)))
+    owners[lastAttempt] = asking
+    counters.sent += 1
+    effects.append(
+      isStream
+        ? .connect(attempt: lastAttempt, to: server.address, bytes: query.bytes)
+        : .send(attempt: lastAttempt, to: server.address, bytes: query.bytes))
+    wake(at: asking.nextDeadline)
+  }
+
+  private func makeQuery(
+    _ question: Question, to server: UpstreamServer, isStream: Bool, _ now: Instant
+  ) -> DNSOutgoingQuery {
+    let options = question.traits.options
+    var flags: DNSFlags = [.recursionDesired, .authenticData]
+    if options.contains(.checkingDisabled) { flags.insert(.checkingDisabled) }
+    let hasEDNS = server.understandsEDNS(at: now)
+    var name = question.name
+    if settings.randomisesCase, !isStream, server.keepsCase(at: now) { name = name.randomCase(using: &randomness) }
+    return DNSOutgoingQuery(
+      identifier: UInt16(truncatingIfNeeded: randomness.next()), name: name, type: question.type, flags: flags,
+      payloadSize: hasEDNS ? UInt16(udpAnswerLimit) : nil, wantsDNSSEC: options.contains(.wantsDNSSEC))
+  }
+
+  /// A message came on an attempt's socket.
+  func receive(_ bytes: RawSpan, attempt identifier: UInt64, now: Instant) {
+    guard let asking = owners[identifier],
+      let attempt = asking.attempts.first(where: { $0.identifier == identifier })
+    else { return }
+    let response = UpstreamResponse(bytes, to: attempt.query, lifetimes: settings.lifetimes)
+    if response == .unrelated { return noteUnrelated(asking, attempt, now) }
+    attempt.server.noteAnswer(after: Double(now.nanoseconds - attempt.sent.nanoseconds) / 1e6)
+    switch response {
+    case .unrelated: break
+    case .answer(let records, let ttl): succeed(asking, records, ttl: ttl, message: bytes, now)
+    case .truncated where !attempt.isStream: retry(asking, attempt, isStream: true, now)
+    case .otherCase where !attempt.isStream:
+      attempt.server.noteFoldedCase(at: now)
+      retry(asking, attempt, isStream: true, now)
+    case .notUnderstood where attempt.query.payloadSize != nil:
+      attempt.server.noteNoEDNS(at: now)
+      retry(asking, attempt, isStream: attempt.isStream, now)
+    case .truncated, .otherCase, .notUnderstood, .failed: fail(asking, attempt, now)
+    }
+  }
+
+  /// The network says that an attempt will have no answer: port unreachable, connection refused or reset, no route.
+  func attemptFailed(_ identifier: UInt64, now: Instant) {
+    guard let asking = owners[identifier],
+      let attempt = asking.attempts.first(where: { $0.identifier == identifier })
+    else { return }
+    // A server without TCP lives nevertheless.
+    if !attempt.isStream { attempt.server.noteSilence(at: now, isCertain: true) }
+    drop(attempt, of: asking)
+    tryNext(asking, now)
+  }
+
+  /// Somebody who sends what was not asked for has found the socket: TCP is out of a forger's reach.
+  private func noteUnrelated(_ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, _ now: Instant) {
+    counters.unrelated += 1
+    asking.unrelatedCount += 1
+    if asking.unrelatedCount == 8, !attempt.isStream { retry(asking, attempt, isStream: true, now) }
+  }
+
+  private func retry(
+    _ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, isStream: Bool, _ now: Instant
+  ) {
+    drop(attempt, of: asking)
+    guard asking.attemptsMade < settings.maximumAttempts else { return finishIfSilent(asking, now) }
+    self.attempt(asking, attempt.server, isStream: isStream, now)
+  }
+
+  private func fail(_ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, _ now: Instant) {
+    asking.wasRefused = true
+    drop(attempt, of: asking)
+    // Every server has said that it cannot: asking again now changes nothing.
+    let everyServer = asking.servers.allSatisfy { asking.asked[ObjectIdentifier($0)] != nil }
+    if everyServer, asking.attempts.isEmpty { return finishWithFailure(asking, now) }
+    if !everyServer { tryNext(asking, now) }
+  }
+
+  private func drop(_ attempt: PendingQuestion.Attempt, of asking: PendingQuestion) {
+    asking.attempts.removeAll { $0.identifier == attempt.identifier }
+    owners[attempt.identifier] = nil
+    effects.append(.close(attempt: attempt.identifier))
+  }
+
+  // MARK: Time
+
+  /// Does what is due at `now`.
+  func advance(_ now: Instant) {
+    guard let due = nextDeadline, due <= now else { return }
+    nextDeadline = nil
+    for asking in Array(pending.values) {
+      if asking.nextDeadline <= now { advance(asking, now) }
+      if pending[asking.question] === asking { wake(at: asking.nextDeadline) }
+    }
+    if recheckAt.count > settings.maximumQuestions { recheckAt = recheckAt.filter { $0.value > now } }
+  }
+
+  private func advance(_ asking: PendingQuestion, _ now: Instant) {
+    if asking.end <= now { return finishWithFailure(asking, now) }
+    if let due = asking.staleDeadline, due <= now, let stale = asking.stale {
+      asking.staleDeadline = nil
+      giveStale(asking.question, stale, asking.waiters)
+      asking.waiters = []
+    }
+    var isSilent = false
+    for index in asking.attempts.indices {
+      guard let due = asking.attempts[index].deadline, due <= now else { continue }
+      asking.attempts[index].deadline = nil
+      asking.attempts[index].server.noteSilence(at: now)
+      counters.timeouts += 1
+      isSilent = true
+    }
+    if isSilent { tryNext(asking, now) }
+  }
+
+  private func wake(at deadline: Instant) { nextDeadline = min(nextDeadline ?? deadline, deadline) }
+
+  // MARK: Ends
+
+  private func succeed(
+    _ asking: PendingQuestion, _ records: AnswerRecords, ttl: UInt32, message: RawSpan, _ now: Instant
+  ) {
+    var outcome = Outcome.fresh(records, ttl: ttl)
+    if let rebinding, let message = DNSMessage(message),
+      let address = rebinding.localAddress(in: message, question: asking.question)
+    {
+      counters.rebindings += 1
+      outcome = .fresh(.rebinding(to: address), ttl: 60)
+    }
+    recheckAt[asking.question] = nil
+    finish(asking, outcome)
+  }
+
+  /// Ends where no attempt is open any more.
+  private func finishIfSilent(_ asking: PendingQuestion, _ now: Instant) {
+    // An open attempt's answer may still come before the end.
+    if asking.attempts.isEmpty { finishWithFailure(asking, now) }
+  }
+
+  private func finishWithFailure(_ asking: PendingQuestion, _ now: Instant) {
+    let failure = AnswerRecords.failure(asking.wasRefused ? .networkError : .noReachableAuthority)
+    guard let stale = asking.stale else { return finish(asking, .failed(failure)) }
+    recheckAt[asking.question] = now.advanced(milliseconds: settings.failureRecheckMilliseconds)
+    finish(asking, .stale(stale))
+  }
+
+  private func finish(_ asking: PendingQuestion, _ outcome: Outcome) {
+    for attempt in asking.attempts { drop(attempt, of: asking) }
+    pending[asking.question] = nil
+    switch outcome {
+    case .stale: counters.stale += UInt64(asking.waiters.count)
+    case .failed: counters.failures += UInt64(asking.waiters.count)
+    case .fresh: break
+    }
+    effects.append(.answer(asking.question, outcome, asking.waiters))
+  }
+
+  private func giveStale(_ question: Question, _ stale: StoredAnswer, _ waiters: [Waiter]) {
+    counters.stale += UInt64(waiters.count)
+    effects.append(.answer(question, .stale(stale), waiters))
+  }
+
+  private func answer(_ question: Question, _ stale: StoredAnswer?, _ waiters: [Waiter], failure: AnswerRecords) {
+    if let stale { return giveStale(question, stale, waiters) }
+    counters.failures += UInt64(waiters.count)
+    effects.append(.answer(question, .failed(failure), waiters))
+  }
+}
+
+extension DomainName {
+  /// The same name with each letter's case chosen at random (draft-vixie-dnsext-dns0x20).
+  func randomCase(using generator: inout some RandomNumberGenerator) -> DomainName {
+    var bits = generator.next()
+    var left = 64
+    var wire = self.wire
+    // Length octets are at most 63 and so no letters.
+    for index in wire.indices where lowercased(wire[index]) &- UInt8(ascii: "a") < 26 {
+      if left == 0 { (bits, left) = (generator.next(), 64) }
+      wire[index] = bits & 1 == 0 ? wire[index] & ~0x20 : wire[index] | 0x20
+      (bits, left) = (bits >> 1, left - 1)
+    }
+    return DomainName(wire: wire) ?? self
+  }
+}
+
+extension RebindingGuard {
+  /// The first address in an answer that a name on the Internet has no reason to carry; nil where there is none or the name is exempt.
+  func localAddress(in message: borrowing DNSMessage, question: Question) -> IPAddress? {
+    guard !question.name.wire.withUnsafeBytes({ isExempt($0) }) else { return nil }
+    guard var offset = message.question?.end else { return nil }
+    for _ in 0..<message.answerCount {
+      guard let record = message.record(at: offset) else { return nil }
+      let data = message.bytes.extracting(record.data)
+      if let address = Self.localAddress(inRecordOf: record.type, data: data) { return address }
+      offset = record.end
+    }
+    return nil
+  }
+}
+
+extension AnswerRecords {
+  /// SERVFAIL with its cause.
+  static func failure(_ error: DNSExtendedError) -> AnswerRecords {
+    AnswerRecords(
+      flags: [.response, .recursionAvailable, DNSFlags(rawValue: DNSResponseCode.serverFailure.rawValue)],
+      extendedError: error)
+  }
+
+  /// No data, because the data was an address inside the house.
+  static func rebinding(to address: IPAddress) -> AnswerRecords {
+    AnswerRecords(
+      flags: [.response, .recursionAvailable], extendedError: .blocked,
+      extendedText: Array("the answer has the local address \(address); see dns.rebinding-allowed".utf8))
+  }
+}
