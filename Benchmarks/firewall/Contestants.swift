@@ -1,6 +1,4 @@
-import CNftables
 import Firewall
-import Glibc
 import Household
 import TestSupport
 import Wire
@@ -46,49 +44,6 @@ final class Ours: Contestant {
     precondition(report.changed)
     isThere.toggle()
   }
-}
-
-/// libnftables in this process.
-final class Peer: Contestant {
-  private let namespace: NetworkNamespace
-  private let context: OpaquePointer
-  private let text: String
-  private var isThere = false
-
-  init(_ text: String) throws {
-    self.text = text
-    let namespace = try NetworkNamespace()
-    self.namespace = namespace
-    context = try namespace.run { nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) }
-    nft_ctx_buffer_error(context)
-    try command(text)
-  }
-
-  deinit { nft_ctx_free(context) }
-
-  var listing: String { get throws { try namespace.shell("nft -s -t list ruleset") } }
-
-  func prepare(_ what: String) throws {
-    if what == "from-scratch" { try command("delete table inet lares") }
-  }
-
-  func perform(_ what: String) throws {
-    if what == "from-scratch" { return try command(text) }
-    let verb = isThere ? "delete" : "add"
-    try command("\(verb) element inet lares list.bad.4 { \(Home.changing) }")
-    isThere.toggle()
-  }
-
-  private func command(_ text: String) throws {
-    guard nft_run_cmd_from_buffer(context, text) == 0 else {
-      throw PeerFailure(message: String(cString: nft_ctx_get_error_buffer(context)))
-    }
-  }
-}
-
-/// What libnftables complained about.
-struct PeerFailure: Error {
-  var message: String
 }
 
 /// The household that is measured.
