@@ -101,11 +101,12 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
-    .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
+    .target(
+      name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", exclude: ["Tools"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
       swiftSettings: swiftSettings),
-    tests("Lab", ["HostSystem", "lares"]),
+    tests("Lab", ["Control", "HostSystem", "Household", "Wire", "lares"]),
     // The DHCP server alone, for tests that kill it and for its benchmark.
     .executableTarget(
       name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
