@@ -93,9 +93,9 @@ let package = Package(
 
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     // Benchmarks: the peer beside us in one process.
-    .systemLibrary(name: "CNftables", path: "Benchmarks/CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
     .executableTarget(
-      name: "bench-firewall", dependencies: ["CNftables", "Firewall", "HostSystem", "Household", "TestSupport", "Wire"],
+      name: "bench-firewall",
+      dependencies: ["Firewall", "HostSystem", "Household", "TestSupport", "Wire"],
       path: "Benchmarks/firewall", swiftSettings: swiftSettings),
 
     .target(

@@ -1,6 +1,4 @@
-import CNftables
 import Firewall
-import Glibc
 import Household
 import TestSupport
 import Wire
@@ -48,49 +46,6 @@ final class Ours: Contestant {
   }
 }
 
-/// libnftables in this process.
-final class Peer: Contestant {
-  private let namespace: NetworkNamespace
-  private let context: OpaquePointer
-  private let text: String
-  private var isThere = false
-
-  init(_ text: String) throws {
-    self.text = text
-    let namespace = try NetworkNamespace()
-    self.namespace = namespace
-    context = try namespace.run { nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) }
-    nft_ctx_buffer_error(context)
-    try command(text)
-  }
-
-  deinit { nft_ctx_free(context) }
-
-  var listing: String { get throws { try namespace.shell("nft -s -t list ruleset") } }
-
-  func prepare(_ what: String) throws {
-    if what == "from-scratch" { try command("delete table inet lares") }
-  }
-
-  func perform(_ what: String) throws {
-    if what == "from-scratch" { return try command(text) }
-    let verb = isThere ? "delete" : "add"
-    try command("\(verb) element inet lares list.bad.4 { \(Home.changing) }")
-    isThere.toggle()
-  }
-
-  private func command(_ text: String) throws {
-    guard nft_run_cmd_from_buffer(context, text) == 0 else {
-      throw PeerFailure(message: String(cString: nft_ctx_get_error_buffer(context)))
-    }
-  }
-}
-
-/// What libnftables complained about.
-struct PeerFailure: Error {
-  var message: String
-}
-
 /// The household that is measured.
 enum Home {
   static let ruleCount = 500
@@ -104,9 +59,12 @@ enum Home {
       domain: DomainName("home.arpa")!, uplinks: [UplinkSettings(name: "wan", interface: "wan0")],
       networks: (0..<4).map { index in
         Network(
-          name: "net\(index)", interfaces: ["lan\(index)"], addresses: [InterfaceAddress("192.168.\(70 + index).1/24")!])
+          name: "net\(index)", interfaces: ["lan\(index)"], addresses: [InterfaceAddress("192.168.\(70 + index).1/24")!]
+        )
       },
-      devices: [Device(name: "nas", hardware: [MACAddress("02:00:00:00:00:10")!], addresses: [IPAddress("192.168.70.10")!])],
+      devices: [
+        Device(name: "nas", hardware: [MACAddress("02:00:00:00:00:10")!], addresses: [IPAddress("192.168.70.10")!])
+      ],
       forwards: [PortForward(name: "web", transport: .tcp, ports: 8080...8080, device: "nas", devicePort: 80)],
       addressLists: [AddressList(name: "bad", members: list)], firewall: FirewallSettings(blocked: ["bad"]))
     let base = FirewallPolicy(model: model, dynamic: FirewallDynamics()).ruleset.tables.flatMap(\.chains)
@@ -114,7 +72,8 @@ enum Home {
     model.allows = (0..<missing).map { index in
       let port = UInt16(1000 + index)
       return AllowRule(
-        name: "a\(index)", from: .network("net\(index % 3)"), to: .network("net3"), transport: .tcp, ports: [port...port])
+        name: "a\(index)", from: .network("net\(index % 3)"), to: .network("net3"), transport: .tcp,
+        ports: [port...port])
     }
     return model
   }

@@ -27,7 +27,8 @@ enum Traced {
     let inside = lines[marks[0] + 1..<marks[1]]
     let sent = inside.filter { $0.contains("sendto(") || $0.contains("sendmsg(") }.map(returned)
     let received = inside.filter { $0.contains("recvfrom(") || $0.contains("recvmsg(") }.map(returned)
-    return "\(contestant) \(what): \(inside.count) system calls, netlink \(sent.count) sent with \(sent.reduce(0, +)) bytes, "
+    return
+      "\(contestant) \(what): \(inside.count) system calls, netlink \(sent.count) sent with \(sent.reduce(0, +)) bytes, "
       + "\(received.count) received with \(received.reduce(0, +)) bytes"
   }
 

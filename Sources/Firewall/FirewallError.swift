@@ -24,7 +24,8 @@ extension FirewallError: CustomStringConvertible {
         + (differences.count > 5 ? "; and \(differences.count - 5) more differences" : "")
     case .noSuchList(let name):
       "the packet filter has no list \"\(name)\" of single addresses; apply a configuration that uses it"
-    case .restless: "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
+    case .restless:
+      "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
     }
   }
 }

@@ -184,28 +184,38 @@ extension FirewallManager {
       if applied.ruleset.hasSameRules(as: ruleset), let report = try? changeElements(to: ruleset) { return report }
     }
     for _ in 0..<Self.attempts {
-      let transaction = kernel.beginTransaction(capacity: ruleset.roughByteCount)
-      var isRestructured = false
-      for table in ruleset.tables {
-        let plan = try readPlan(table)
-        isRestructured = isRestructured || !plan.differences.isEmpty
-        plan.write(to: RulesetEncoder(transaction: transaction))
-      }
-      for family in TableFamily.allCases where ruleset.table(family) == nil {
-        let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
-        if present != nil { RulesetEncoder(transaction: transaction).deleteTable(family) }
-      }
-      let now = try currentGeneration()
-      guard now == generation else {
-        generation = now
+      let (transaction, isRestructured) = try plan(ruleset, generation)
+      do throws(FirewallError) {
+        if !transaction.isEmpty { try kernel.commit(transaction) }
+      } catch .refused(_, let error) where error.code == ERESTART {
+        // Somebody changed tables since they were read.
+        generation = try currentGeneration()
         continue
       }
-      if !transaction.isEmpty { try kernel.commit(transaction) }
       applied = (ruleset, transaction.isEmpty ? generation : generation &+ 1)
       if isRestructured { try confirm() }
       return report(since: before)
     }
     throw .restless
+  }
+
+  /// The transaction that leads from what the kernel has in a generation to a ruleset, and whether it touches more than elements.
+  private func plan(
+    _ ruleset: Ruleset, _ generation: UInt32
+  ) throws(FirewallError) -> (transaction: Transaction, isRestructured: Bool) {
+    let transaction = kernel.beginTransaction(generation: generation, capacity: ruleset.roughByteCount)
+    let encoder = RulesetEncoder(transaction: transaction)
+    var isRestructured = false
+    for table in ruleset.tables {
+      let plan = try readPlan(table)
+      isRestructured = isRestructured || !plan.differences.isEmpty
+      plan.write(to: encoder)
+    }
+    for family in TableFamily.allCases where ruleset.table(family) == nil {
+      let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
+      if present != nil { encoder.deleteTable(family) }
+    }
+    return (transaction, isRestructured)
   }
 
   /// Adds the change of one set to a transaction; nil where there is no such set of single keys.

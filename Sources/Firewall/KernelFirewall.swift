@@ -21,12 +21,13 @@ final class KernelFirewall {
     writing.setReceiveBuffer(bytes: 1 << 20)
   }
 
-  func beginTransaction(capacity: Int = 1 << 18) -> Transaction {
+  /// - Parameter generation: What ``generation()`` said before the tables were read that the transaction starts from; nil: it starts from nothing.
+  func beginTransaction(generation: UInt32? = nil, capacity: Int = 1 << 18) -> Transaction {
     guard let transaction = idle, transaction.capacity >= capacity else {
-      return Transaction(firstSequence: nextSequence, capacity: capacity)
+      return Transaction(firstSequence: nextSequence, generation: generation, capacity: capacity)
     }
     idle = nil
-    transaction.reset(firstSequence: nextSequence)
+    transaction.reset(firstSequence: nextSequence, generation: generation)
     return transaction
   }
 

@@ -15,7 +15,7 @@ extension FirewallPolicy {
         [.source(Self.unspecified6), .icmp(135, .v6), .hopLimit(255)], .accept),
       Rule(
         "prerouting.listeners", "multicast listener reports of hosts without an address",
-        [.from(set: "homes"), .source(Self.unspecified6), .icmp(143, .v6), .hopLimit(1)], .accept),
+        [.source(Self.unspecified6), .icmp(143, .v6), .hopLimit(1)], .accept),
     ]
     for network in model.networks { rules += antiSpoofRules(network) }
     rules += drop(

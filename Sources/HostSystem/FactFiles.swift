@@ -68,8 +68,14 @@ struct FactFiles {
   struct Contents<Value: Codable> {
     var values: [String: Value] = [:]
     var sequence: UInt64 = 0
-    /// Bytes of the tail that are whole records.
+    /// Keys that lines have set or removed since this was last emptied.
+    var touched: Set<String> = []
+    /// What the snapshot includes, and what the tail stands on: where the tail is ahead, they do not belong together.
+    var snapshotSequence: UInt64 = 0
+    var tailSequence: UInt64 = 0
+    /// Bytes of the tail that are whole records, and the tail that they were read from.
     var validTailBytes = 0
+    var tailIdentifier: UInt64 = 0
     /// False where a file had a damaged record before its end.
     var isWhole = true
   }
@@ -77,29 +83,56 @@ struct FactFiles {
   /// Reads the snapshot and the tail. Files that are not there are empty.
   func read<Value: Codable>(_: Value.Type) throws(SystemError) -> Contents<Value> {
     var contents = Contents<Value>()
-    if let bytes = try File.readIfPresent(snapshot) {
-      let used = Self.apply(bytes, to: &contents)
-      contents.isWhole = used == bytes.count
-    }
-    if let bytes = try File.readIfPresent(tail) {
-      contents.validTailBytes = Self.apply(bytes, to: &contents)
-      contents.isWhole = contents.isWhole && contents.validTailBytes == bytes.count
+    // A writer that replaces both files between our reading one and the other is met at most a few times in a row.
+    for _ in 0..<10 {
+      contents = Contents()
+      if let bytes = try File.readIfPresent(snapshot) {
+        let used = Self.apply(bytes, to: &contents, header: \.snapshotSequence)
+        contents.isWhole = used == bytes.count
+      }
+      try readTail(into: &contents)
+      if contents.tailSequence <= contents.snapshotSequence { break }
     }
     return contents
   }
 
+  /// Takes up what has been appended to the tail since.
+  ///
+  /// - Returns: false where the tail is another file now, so that everything must be read again.
+  func readMore<Value: Codable>(into contents: inout Contents<Value>) throws(SystemError) -> Bool {
+    guard File.identifier(of: tail) == contents.tailIdentifier else { return false }
+    try readTail(into: &contents)
+    return true
+  }
+
+  private func readTail<Value: Codable>(into contents: inout Contents<Value>) throws(SystemError) {
+    guard File.identifier(of: tail) != nil else { return }
+    let descriptor = try Descriptor(opening: tail, O_RDONLY)
+    contents.tailIdentifier = descriptor.identifier
+    let offset = contents.validTailBytes
+    lseek(descriptor.number, off_t(offset), SEEK_SET)
+    let bytes = try descriptor.readToEnd(of: tail)
+    let used = Self.apply(bytes, to: &contents, header: \.tailSequence)
+    contents.validTailBytes = offset + used
+    contents.isWhole = contents.isWhole && used == bytes.count
+  }
+
   /// Applies whole lines from the start of `bytes`, and returns how many bytes they took.
-  static func apply<Value: Codable>(_ bytes: [UInt8], to contents: inout Contents<Value>) -> Int {
+  static func apply<Value: Codable>(
+    _ bytes: [UInt8], to contents: inout Contents<Value>, header: WritableKeyPath<Contents<Value>, UInt64>
+  ) -> Int {
     var start = 0
     while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
       guard let json = payload(of: bytes[start..<end]) else { return start }
       if let entry = try? JSON.decode(Entry<Value>.self, from: json) {
         if entry.sequence == 0 || entry.sequence > contents.sequence {
           contents.values[entry.key] = entry.value
+          contents.touched.insert(entry.key)
           contents.sequence = max(contents.sequence, entry.sequence)
         }
-      } else if let header = try? JSON.decode(Header.self, from: json) {
-        contents.sequence = max(contents.sequence, header.sequence)
+      } else if let line = try? JSON.decode(Header.self, from: json) {
+        contents[keyPath: header] = line.sequence
+        contents.sequence = max(contents.sequence, line.sequence)
       } else {
         return start
       }

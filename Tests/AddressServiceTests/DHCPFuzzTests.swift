@@ -1,6 +1,6 @@
-import Glibc
 import HostSystem
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -8,14 +8,10 @@ import Wire
 
 /// Bytes that nobody should send: the codec and the server never trap, and never do more than their bounds allow.
 ///
-/// `LARES_SOAK` multiplies the counts; `LARES_SEED` starts elsewhere.
+/// `make soak` multiplies the counts; `LARES_SEED` starts elsewhere.
 @Suite struct DHCPFuzzTests {
   private static let corpus =
     #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/Fuzz/dhcp/corpus"
-
-  private static func environment(_ name: String, default value: UInt64) -> UInt64 {
-    getenv(name).flatMap { UInt64(String(cString: $0)) } ?? value
-  }
 
   /// Committed messages, each of which once mattered or shows one feature, as hexadecimal digits.
   private static func samples() throws -> [[UInt8]] {
@@ -34,8 +30,8 @@ import Wire
   }
 
   @Test func mutatedMessagesNeverTrap() throws {
-    let seed = Self.environment("LARES_SEED", default: 42)
-    let count = 4_000 * Self.environment("LARES_SOAK", default: 1)
+    let seed = Soak.seed(42)
+    let count = 4_000 * Soak.factor
     var generator = SplitMix(state: seed)
     var samples = try Self.samples()
     var script = DHCPScript(probeQuestions: 2)
@@ -59,8 +55,8 @@ import Wire
   }
 
   @Test func randomBytesNeverTrap() {
-    var generator = SplitMix(state: Self.environment("LARES_SEED", default: 7))
-    for _ in 0..<2_000 * Self.environment("LARES_SOAK", default: 1) {
+    var generator = SplitMix(state: Soak.seed(7))
+    for _ in 0..<2_000 * Soak.factor {
       let length = Int(generator.next() % 700)
       var message = (0..<length).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
       if length >= 240, Bool.random(using: &generator) {

@@ -176,7 +176,7 @@ import Wire
     // What was never known cannot be given.
     let failure = try #require(client.ask(LoopbackClient.query("other.example")))
     #expect(Seen(failure) == Seen(code: 2))
-    #expect(failure.suffix(8).prefix(7) == [0, 6, 0, 15, 0, 2, 0])
+    #expect(String(decoding: failure, as: UTF8.self).hasSuffix("127.0.0.1:\(port): no answer"))
   }
 
   @Test func aPortInUseIsSaidByWhomAndTriedAgain() throws {

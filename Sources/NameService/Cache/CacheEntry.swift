@@ -66,6 +66,9 @@ struct CacheEntry {
     let code = base.load(fromByteOffset: Field.extendedError, as: UInt16.self)
     return code == .max ? nil : DNSExtendedError(rawValue: code)
   }
+  @inline(__always) var isBlocked: Bool {
+    base.load(fromByteOffset: Field.extendedError, as: UInt16.self) == DNSExtendedError.blocked.rawValue
+  }
   var origin: Origin { Origin(rawValue: base.load(fromByteOffset: Field.origin, as: UInt8.self)) ?? .failure }
 
   /// Whether somebody asked for it since the evicting hand last came by.

@@ -121,6 +121,8 @@ public final class NameDaemon {
   ///   - uplinkServers: the provider's name servers in order of preference, used where the configuration names none.
   ///   - neighbours: tell whose the addresses are that devices gave themselves.
   public func update(leases: [Lease], uplinkServers: [IPAddress], neighbours: [NeighbourFact] = []) {
+    let leases = leases.map(\.withoutRenewals).sorted { $0.address < $1.address }
+    let neighbours = neighbours.filter { $0.device != nil }.map(\.withoutTimes).sorted { $0.address < $1.address }
     guard leases != self.leases || uplinkServers != self.uplinkServers || neighbours != self.neighbours else { return }
     (self.leases, self.uplinkServers, self.neighbours) = (leases, uplinkServers, neighbours)
     if model != nil { renewRules() }
@@ -276,5 +278,23 @@ public final class NameDaemon {
       body()
       every(milliseconds, slot: slot, body)
     }
+  }
+}
+
+extension Lease {
+  /// The lease without what changes with every renewal and says nothing about names.
+  fileprivate var withoutRenewals: Lease {
+    var lease = self
+    (lease.renewed, lease.expires) = (0, 0)
+    return lease
+  }
+}
+
+extension NeighbourFact {
+  /// The neighbour without when it was seen.
+  fileprivate var withoutTimes: NeighbourFact {
+    var neighbour = self
+    (neighbour.firstSeen, neighbour.lastSeen) = (0, 0)
+    return neighbour
   }
 }

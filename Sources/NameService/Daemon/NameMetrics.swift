@@ -7,6 +7,7 @@ extension WorkerCounters {
     sum.hitPath.queries += b.hitPath.queries
     sum.hitPath.hits += b.hitPath.hits
     sum.hitPath.malformed += b.hitPath.malformed
+    sum.hitPath.blocked += b.hitPath.blocked
     sum.resolver.coalesced += b.resolver.coalesced
     sum.resolver.questions += b.resolver.questions
     sum.resolver.sent += b.resolver.sent
@@ -17,7 +18,6 @@ extension WorkerCounters {
     sum.resolver.rebindings += b.resolver.rebindings
     sum.resolver.refused += b.resolver.refused
     sum.local += b.local
-    sum.blocked += b.blocked
     sum.refused += b.refused
     sum.limited += b.limited
     sum.streams += b.streams
@@ -33,7 +33,7 @@ extension WorkerCounters {
       ("cache_hits_total", "Queries answered from the cache.", hitPath.hits),
       ("malformed_total", "Messages that were no query.", hitPath.malformed),
       ("local_answers_total", "Queries answered by the household's zone or policy.", local),
-      ("blocked_total", "Queries that a blocklist answered.", blocked),
+      ("blocked_total", "Queries that a blocklist or the rebinding guard answered.", hitPath.blocked),
       ("refused_total", "Queries from strangers, or for what is not served.", refused),
       ("limited_total", "Queries refused because their client had too many under way.", limited),
       ("connections_total", "TCP connections accepted.", streams),

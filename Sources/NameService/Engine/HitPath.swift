@@ -23,6 +23,8 @@ struct HitPath: ~Copyable {
     var queries: UInt64 = 0
     var hits: UInt64 = 0
     var malformed: UInt64 = 0
+    /// Answers that policy gave: a name that is blocked, an address that was withheld.
+    var blocked: UInt64 = 0
   }
 
   /// Nil where there is no memory.
@@ -88,6 +90,7 @@ struct HitPath: ~Copyable {
     key.fill(name: received + dnsHeaderLength, length: query.nameLength, traits: traits)
     guard let entry = cache.find(key), entry.generation == generation, now < entry.expires else { return 0 }
     if !entry.isUsed { entry.isUsed = true }
+    counters.blocked &+= entry.isBlocked ? 1 : 0
     let out = UnsafeMutableRawPointer(batch.pointee.answers) + index &* Int(LARES_SLOT_SIZE)
     let terms = CacheEntry.Terms(limit: min(query.payloadSize, udpAnswerLimit), now: now)
     return entry.write(into: out, question: received, query: query, terms: terms)

@@ -39,18 +39,16 @@ final class Worker {
   var streams: [ObjectIdentifier: StreamClient] = [:]
   let mailboxes: [Mailbox<WorkerMessage>]
   let daemon: Mailbox<DaemonMessage>
-  private let streamSockets: [Int32]
-  private let datagramSockets: [Int32]
+  private let sockets: Sockets
   private var timer: EventLoop.Timer?
   private var timerDeadline: Instant?
 
   init(_ start: Start) throws(SystemError) {
+    sockets = Sockets(datagrams: start.datagramSockets, streams: start.streamSockets)
     core = start.core
     rules = start.rules
     mailboxes = start.mailboxes
     daemon = start.daemon
-    datagramSockets = start.datagramSockets
-    streamSockets = start.streamSockets
     loop = try EventLoop()
     guard let path = HitPath(capacity: start.cacheEntries, secret: start.secret, groups: start.rules.groups.view)
     else { throw SystemError("reserving memory for \(start.cacheEntries) answers", code: ENOMEM) }
@@ -71,8 +69,17 @@ final class Worker {
     try watch()
   }
 
-  deinit {
-    for descriptor in datagramSockets + streamSockets { close(descriptor) }
+  /// The core's listening sockets: closed also where the core cannot start, so that the kernel gives it no queries.
+  private final class Sockets {
+    let datagrams: [Int32]
+    let streams: [Int32]
+
+    init(datagrams: [Int32], streams: [Int32]) {
+      self.datagrams = datagrams
+      self.streams = streams
+    }
+
+    deinit { for descriptor in datagrams + streams { close(descriptor) } }
   }
 
   /// Serves until told to stop.
@@ -84,8 +91,8 @@ final class Worker {
   }
 
   private func watch() throws(SystemError) {
-    for socket in datagramSockets { try loop.watch(socket) { [unowned self] _ in serveDatagrams(socket) } }
-    for socket in streamSockets { try loop.watch(socket) { [unowned self] _ in accept(socket) } }
+    for socket in sockets.datagrams { try loop.watch(socket) { [unowned self] _ in serveDatagrams(socket) } }
+    for socket in sockets.streams { try loop.watch(socket) { [unowned self] _ in accept(socket) } }
     let mailbox = mailboxes[core]
     try loop.watch(mailbox.descriptor) { [unowned self] _ in
       for message in mailbox.take() { handle(message) }
@@ -191,7 +198,6 @@ final class Worker {
     switch message {
     case .question(let question, let hash, let waiter): own(question, hash: hash, waiter)
     case .outcome(let ticket, let outcome): deliver(outcome, to: ticket)
-    case .forget(let question, let waiter): resolver.forget(waiter, of: question)
     case .rules(let rules): take(rules)
     case .report: daemon.post(.counters(core: core, currentCounters))
     case .dump: daemon.post(.dump(core: core, dump()))

@@ -6,8 +6,6 @@ enum WorkerMessage: Sendable {
   case question(Question, hash: UInt64, Waiter)
   /// Back to the core that asked.
   case outcome(ticket: UInt64, Outcome)
-  /// Nobody waits any more.
-  case forget(Question, Waiter)
   case rules(NameRules)
   /// Tell the counters.
   case report
@@ -30,7 +28,6 @@ struct WorkerCounters: Sendable, Equatable {
   var resolver = ResolverCounters()
   /// Answers of the household's zone and of the policy.
   var local: UInt64 = 0
-  var blocked: UInt64 = 0
   var refused: UInt64 = 0
   /// Questions dropped because a client had too many under way.
   var limited: UInt64 = 0

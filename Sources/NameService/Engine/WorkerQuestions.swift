@@ -126,7 +126,7 @@ extension Worker {
 
   private func answerLocally(_ asker: Asker, _ records: AnswerRecords, now: UInt32) {
     counters.local += 1
-    if records.extendedError == .blocked { counters.blocked += 1 }
+    if records.extendedError == .blocked { hitPath.counters.blocked += 1 }
     let answer = StoredAnswer(
       records: records, origin: .local, stored: now, expires: now + Self.localSeconds, generation: rules.generation)
     hitPath.keep(answer)

@@ -63,10 +63,12 @@ final class Resolver {
     }
     guard pending.count < settings.maximumQuestions else {
       counters.refused += 1
-      return answer(question, stale, [waiter], failure: .failure(.networkError))
+      return answer(question, stale, [waiter], failure: .failure(.networkError, "too many questions are under way"))
     }
     let candidates = forwards.servers(for: question.name).map(server)
-    guard !candidates.isEmpty else { return answer(question, stale, [waiter], failure: .failure(.networkError)) }
+    guard !candidates.isEmpty else {
+      return answer(question, stale, [waiter], failure: .failure(.networkError, "no upstream name server is known"))
+    }
     if let stale, let recheck = recheckAt[question], now < recheck { return giveStale(question, stale, [waiter]) }
     let start = PendingQuestion(
       question, waiter: waiter, servers: candidates, stale: stale, now: now, settings: settings)
@@ -78,11 +80,6 @@ final class Resolver {
       start.staleDeadline = nil
     }
     tryNext(start, now)
-  }
-
-  /// The client is gone, or got its answer elsewhere.
-  func forget(_ waiter: Waiter, of question: Question) {
-    pending[question]?.waiters.removeAll { $0 == waiter }
   }
 
   private func join(_ underWay: PendingQuestion, _ waiter: Waiter) {
@@ -261,7 +258,11 @@ final class Resolver {
   }
 
   private func finishWithFailure(_ asking: PendingQuestion, _ now: Instant) {
-    let failure = AnswerRecords.failure(asking.wasRefused ? .networkError : .noReachableAuthority)
+    let servers = asking.servers.map(\.address.description).joined(separator: ", ")
+    let failure =
+      asking.wasRefused
+      ? AnswerRecords.failure(.networkError, "\(servers): could not answer")
+      : AnswerRecords.failure(.noReachableAuthority, "\(servers): no answer")
     guard let stale = asking.stale else { return finish(asking, .failed(failure)) }
     recheckAt[asking.question] = now.advanced(milliseconds: settings.failureRecheckMilliseconds)
     finish(asking, .stale(stale))
@@ -322,11 +323,11 @@ extension RebindingGuard {
 }
 
 extension AnswerRecords {
-  /// SERVFAIL with its cause.
-  static func failure(_ error: DNSExtendedError) -> AnswerRecords {
+  /// SERVFAIL with its cause, also in words.
+  static func failure(_ error: DNSExtendedError, _ text: String) -> AnswerRecords {
     AnswerRecords(
       flags: [.response, .recursionAvailable, DNSFlags(rawValue: DNSResponseCode.serverFailure.rawValue)],
-      extendedError: error)
+      extendedError: error, extendedText: Array(text.utf8.prefix(200)))
   }
 
   /// No data, because the data was an address inside the house.
