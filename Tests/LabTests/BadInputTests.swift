@@ -134,7 +134,8 @@ extension LabTests {
           for length in list(range(0, 64)) + [240, 241, 300, 576, 1400]:
               junk = bytes(random.randrange(256) for _ in range(length))
               dhcp.sendto(junk, ("192.168.77.1", 67))
-              dns.sendto(junk, ("192.168.77.1", 53))
+              # A response is no question, whatever follows.
+              dns.sendto(junk[:2] + b"\\x80" + junk[3:], ("192.168.77.1", 53))
               stream = socket.create_connection(("192.168.77.1", 53))
               stream.sendall(junk)
               stream.close()

@@ -139,7 +139,9 @@ extension LabTests {
       [
         try lab.lares("leases", "--json").output,
         try lab.json(NamesReport.self, "dns").names.map { "\($0.name) \($0.addresses)" }.joined(separator: "\n"),
-        try lab.succeed(.router, ["nft", "--stateless", "list", "ruleset"]),
+        // Terse: without the elements that come and go with the packets.
+        try lab.succeed(.router, ["nft", "--stateless", "--terse", "list", "ruleset"]),
+        try lab.succeed(.router, ["nft", "list", "set", "inet", "lares", "bindings"]),
         try lab.succeed(.router, ["ip", "-br", "address"]),
         try lab.succeed(.router, ["ip", "route"]),
       ]
