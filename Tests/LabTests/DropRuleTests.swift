@@ -88,6 +88,12 @@ extension LabTests {
       "forward blocked.bad saddr @list.bad.6": "no new flow comes in by IPv6; this one ends those that run",
     ]
 
+    /// Rules without which nothing gets through in this house, with where their need is shown instead.
+    static let shownElsewhere = [
+      // Tests/FirewallTests/Scenarios.swift, "a bogon, IPv6" and "a foreign source" on the guest network.
+      "prerouting bogon.6 saddr @bogons.6", "prerouting antispoof.guest != @network.guest.6",
+    ]
+
     @Test func withEachDropRuleGoneSomebodyGetsThrough() throws {
       let lab = try Lab()
       defer { lab.close() }
@@ -103,7 +109,9 @@ extension LabTests {
         let rule = try dropRules(lab)[index]
         try lab.succeed(.router, ["sh", "-c", rule.removal])
         let leaks = try leaks(lab, listeners)
-        if let reason = Self.doubled[rule.name] {
+        if Self.shownElsewhere.contains(rule.name) {
+          #expect(leaks == [])
+        } else if let reason = Self.doubled[rule.name] {
           #expect(leaks == [], "\(rule.name) is listed as doubled: \(reason)")
         } else {
           #expect(leaks != [], "nothing gets through without \(rule.name)")

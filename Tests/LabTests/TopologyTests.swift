@@ -58,6 +58,17 @@ extension LabTests {
       #expect(!folders.contains { access("/tmp/" + $0, F_OK) == 0 })
     }
 
+    /// The whole of `make run` by somebody who is not root, in a user namespace where the kernel allows one.
+    @Test(.enabled(if: UnprivilegedLab.isPossible)) func worksWithoutRoot() throws {
+      let tool = File.folderName(of: Lab.executable) + "/lares-lab"
+      let result = try runCommand(UnprivilegedLab.asNobody + ["timeout", "--signal=INT", "60", tool, "run", "--once"])
+      #expect(result.isSuccess, "\(result.output)")
+      for host in ["laptop", "phone", "visitor"] {
+        #expect(result.output.contains("\(host)") && result.output.contains(Lab.webPage.dropLast()), "\(result.output)")
+      }
+      #expect(result.output.contains("runs as the same user as the other daemons"), "\(result.output)")
+    }
+
     private func descendants(of process: Int32) -> [Int32] {
       let children = childProcesses(of: process)
       return children + children.flatMap { descendants(of: $0) }
@@ -71,4 +82,16 @@ extension LabTests {
       }
     }
   }
+}
+
+/// Running as a user without rights: as who runs the tests, or as nobody where that is root.
+private enum UnprivilegedLab {
+  static let asNobody =
+    geteuid() == 0 ? ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"] : []
+
+  static let isPossible: Bool = {
+    let attempt = asNobody + ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "true"]
+    let sees = asNobody + ["test", "-x", Lab.executable]
+    return [attempt, sees].allSatisfy { (try? runCommand($0))?.isSuccess ?? false }
+  }()
 }

@@ -205,8 +205,8 @@ import Wire
     for _ in 0..<5 { _ = client.ask(LoopbackClient.query("router.home.arpa")) }
     let reader = FactReader(FactKinds.metrics(of: "names"), in: service.folder.folders, loop: service.loop)
     let hasCounted = try service.wait {
-      reader.values["lares_names_queries_total"]?.value == 5
-        && reader.values["lares_names_cache_hits_total"]?.value == 4
+      reader.values["lares_dns_queries_total"]?.value == 5
+        && reader.values["lares_dns_cache_hits_total"]?.value == 4
     }
     #expect(hasCounted)
   }

@@ -49,9 +49,9 @@ extension WorkerCounters {
     ]
     var metrics = [String: MetricFact]()
     for (name, help, value) in counts {
-      metrics["lares_names_\(name)"] = MetricFact(type: "counter", help: help, value: Double(value))
+      metrics["lares_dns_\(name)"] = MetricFact(type: "counter", help: help, value: Double(value))
     }
-    metrics["lares_names_cache_entries"] = MetricFact(
+    metrics["lares_dns_cache_entries"] = MetricFact(
       type: "gauge", help: "Answers in the caches of all cores.", value: Double(entries))
     return metrics
   }
