@@ -36,7 +36,8 @@ extension Lab {
     server = try start(
       .provider,
       [
-        "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--interface=isp0",
+        "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--group=", "--pid-file=",
+        "--interface=isp0",
         "--bind-interfaces", "--no-resolv", "--no-hosts", "--log-queries", "--log-facility=-", "--log-dhcp",
         "--dhcp-authoritative", "--no-ping", "--dhcp-leasefile=\(folder)/provider.leases",
         "--dhcp-range=203.0.113.10,203.0.113.20,255.255.255.0,\(leaseSeconds)", "--dhcp-option=3,\(address)",

@@ -97,7 +97,9 @@ extension LabTests {
       let count = try #require(Int(granted.output.filter(\.isNumber)))
       #expect(count < 51, "leases were granted without end")
       #expect(try lab.json([Lease].self, "leases").count == count + 1)
-      #expect(try lab.status().problems.contains { $0.contains("No space left on device") })
+      try lab.wait(for: "the problem to be told", seconds: 3) {
+        try lab.status().problems.contains { $0.contains("No space left on device") }
+      }
       #expect(try lab.run(.laptop, ["ping", "-c1", "-W2", Lab.webAddress]).isSuccess, "what runs goes on")
 
       try lab.succeed(.router, ["rm", "\(lab.stateFolder)/filler"])

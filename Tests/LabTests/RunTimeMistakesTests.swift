@@ -68,7 +68,7 @@ extension LabTests {
       squatter.stop()
       try lab.wait(for: "the names") { try !lab.lares("status").output.contains("in use") }
       try lab.succeed(.provider, ["ip", "link", "set", "isp0", "down"])
-      try lab.wait(for: "the diagnosis") { try lab.lares("status").output.contains("uplink.wan") }
+      try lab.wait(for: "the diagnosis") { try lab.lares("status").output.contains("! uplink.wan") }
       try show("The cable to the provider is out", "lares status | grep '^! uplink'")
       try lab.succeed(.provider, ["ip", "link", "set", "isp0", "up"])
 
