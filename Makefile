@@ -4,7 +4,7 @@ BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev lld binutils
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base busybox isc-dhcp-client udhcpc dhcpcd-base bind9-dnsutils curl
 TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
   kea-dhcp4-server unbound
-BENCH_PACKAGES := $(TEST_PACKAGES) libnftables-dev knot-resolver kea-admin strace
+BENCH_PACKAGES := $(TEST_PACKAGES) libnftables1 knot-resolver kea-admin strace
 
 BENCHMARKS := dns firewall dhcp
 
@@ -45,7 +45,13 @@ soak:
 # Each benchmark runs the best peers beside us in the same run, and ends with lines `ratio NAME …`.
 bench: $(BENCHMARKS:%=bench-%)
 
-$(BENCHMARKS:%=bench-%): bench-%:
+# Measures whole programs, so it is a script.
+bench-dhcp:
+	$(call install,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+	swift build $(SWIFT_RELEASE) --product address-server
+	SERVER=.build/release/address-server Benchmarks/dhcp/bench-dhcp
+
+$(filter-out bench-dhcp,$(BENCHMARKS:%=bench-%)): bench-%:
 	$(call install,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
 	swift build $(SWIFT_RELEASE) --product $@
 	.build/release/$@

@@ -92,14 +92,21 @@ let package = Package(
       path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
 
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    // Benchmarks: the peer beside us in one process.
+    .executableTarget(
+      name: "bench-firewall",
+      dependencies: ["Firewall", "HostSystem", "Household", "TestSupport", "Wire"],
+      path: "Benchmarks/firewall", swiftSettings: swiftSettings),
+
     .target(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
-    .target(name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", swiftSettings: swiftSettings),
+    .target(
+      name: "Lab", dependencies: ["HostSystem"], path: "Tests/Lab", exclude: ["Tools"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
       swiftSettings: swiftSettings),
-    tests("Lab", ["HostSystem", "lares"]),
+    tests("Lab", ["Control", "HostSystem", "Household", "Wire", "lares"]),
     // The DHCP server alone, for tests that kill it and for its benchmark.
     .executableTarget(
       name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
@@ -117,7 +124,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
-    tests("HostSystem", ["Household"]),
+    tests("HostSystem", ["Household", "Wire"]),
     tests("Netlink", ["CNetlinkShims", "HostSystem", "Household", "Wire"]),
     tests("Firewall", ["Netlink", "HostSystem", "Household", "Wire"], exclude: ["golden"]),
     tests("Interfaces", ["Netlink", "HostSystem", "Household", "Wire"]),

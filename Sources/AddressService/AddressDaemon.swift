@@ -51,7 +51,7 @@ public final class AddressDaemon {
     interfaceEvents = try InterfaceEvents(loop) { [unowned self] in updatePorts() }
     if let note = store.recoveryNote { log.warning(note) }
     if let failure = store.failure { storingFailed(failure) }
-    advance()
+    scheduleReport()
   }
 
   deinit {

@@ -84,7 +84,7 @@ public struct DHCPConfiguration: Sendable, Equatable {
         DHCPScope(
           name: network.name, device: network.device, server: server, pool: settings.pool,
           leaseSeconds: max(settings.leaseSeconds, DHCPServer.minimumLeaseSeconds),
-          domain: network.isolated ? model.domain.prepending("guest") ?? model.domain : model.domain,
+          domain: network.isolated ? model.domain.prepending(network.name) ?? model.domain : model.domain,
           options: settings.options, reservations: model.reservations(in: server.prefix),
           excluded: Set(network.addresses.compactMap(\.address.v4))))
     }

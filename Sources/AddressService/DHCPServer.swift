@@ -58,8 +58,12 @@ public struct DHCPServer: Sendable {
   /// Serves another configuration from now on. Leases stay; those that no longer fit are refused when their clients
   /// renew. Open offers are forgotten.
   public mutating func reconfigure(_ configuration: DHCPConfiguration, now: DHCPTime, into output: inout DHCPOutput) {
+    if configuration != self.configuration { serve(configuration) }
+    // Only now: a lease that has ended is forgotten where no network has its address.
     advance(now, into: &output)
-    guard configuration != self.configuration else { return }
+  }
+
+  private mutating func serve(_ configuration: DHCPConfiguration) {
     self.configuration = configuration
     offers.removeAll()
     probes.removeAll()
@@ -72,7 +76,6 @@ public struct DHCPServer: Sendable {
       if let scope = table.scopeIndex(containing: lease.address) { renamed.network = configuration.scopes[scope].name }
       table.set(renamed, isDated: false)
     }
-    output.changes += table.takeChanges()
   }
 
   /// Handles one message as it came out of UDP.

@@ -25,9 +25,10 @@ int lares_dhcp_socket(const char *device) {
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   int on = 1;
-  int room = 1 << 20;
-  // A smaller buffer than asked for is no error.
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+  int room = 4 << 20;
+  // Requests wait here while leases are synced. Without CAP_NET_ADMIN the system's limit holds, and that is no error.
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(67)};
   // No SO_REUSEADDR: another server on the same interface must be noticed. Sockets of other interfaces do not collide.

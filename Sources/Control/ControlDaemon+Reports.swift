@@ -29,14 +29,17 @@ extension ControlDaemon {
   }
 
   private func daemonReports() -> [DaemonReport] {
-    Self.appliers.map { name in
-      let reader = facts.daemons[name]
-      let fact = reader?.values["self"]
-      let isRunning = reader?.isConnected ?? false
-      return DaemonReport(
-        name: name, isRunning: isRunning, appliedCommit: fact?.appliedCommit ?? 0,
-        problems: (isRunning ? [] : ["not running"]) + (fact?.problems ?? []), notes: fact?.notes ?? [])
-    }
+    let control = DaemonReport(
+      name: "control", isRunning: true, appliedCommit: own.appliedCommit, problems: own.problems, notes: own.notes)
+    return [control]
+      + Self.appliers.map { name in
+        let reader = facts.daemons[name]
+        let fact = reader?.values["self"]
+        let isRunning = reader?.isConnected ?? false
+        return DaemonReport(
+          name: name, isRunning: isRunning, appliedCommit: fact?.appliedCommit ?? 0,
+          problems: (isRunning ? [] : ["not running"]) + (fact?.problems ?? []), notes: fact?.notes ?? [])
+      }
   }
 
   func namesReport() -> NamesReport {

@@ -24,7 +24,10 @@ public final class ControlDaemon {
   private let configuration: FactWriter<ConfigurationFact>
   let pauses: FactWriter<PauseFact>
   private let status: FactWriter<DaemonFact>
-  private var own: DaemonFact
+  private(set) var own: DaemonFact
+  /// Why no configuration, or not the newest, is in force; and why metrics are not served.
+  private var headProblem: String?
+  private var metricsProblem: String?
   private var server: HTTPServer?
   private var metricsServer: HTTPServer?
   private var metricsSettings: MetricsSettings?
@@ -57,7 +60,7 @@ public final class ControlDaemon {
     pauses = try FactWriter(FactKinds.pauses, in: folders, loop: loop)
     status = try FactWriter(FactKinds.daemon("control"), in: folders, loop: loop)
     facts = FactsInUse(folders: folders, loop: loop)
-    own = DaemonFact(processIdentifier: Self.processIdentifier, started: Clock.wall, notes: notes)
+    own = DaemonFact(processIdentifier: ProcessIdentity.current, started: Clock.wall, notes: notes)
     let (change, reverted) = try ChangeControl.resume(
       FileHistory(folder: state + "/history"), boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
     self.change = change
@@ -82,7 +85,7 @@ public final class ControlDaemon {
         files, author: "lares", reason: "Import lares.toml", window: nil, now: Clock.now, wall: Clock.wall)
     } catch {
       log.error("no configuration is in force, so everything stays closed: \(error)")
-      own.problems = ["no configuration is in force: \(error)"]
+      headProblem = "no configuration is in force: \(error)"
     }
   }
 
@@ -123,18 +126,19 @@ public final class ControlDaemon {
 
   /// Announces the commit in force to the other daemons, and arms the window's end.
   private func publishHead() {
-    guard let head = try? change.head() else { return }
+    guard let head = try? change.head() else { return publishStatus() }
     do {
       let parsed = try ConfigurationText(files: head.files).parse()
       model = parsed
-      own.problems = []
+      headProblem = nil
       own.appliedCommit = head.number
       try configuration.set(
         "head", ConfigurationFact(commit: head.number, files: head.files, folder: candidate.folder))
       serveMetrics(parsed.metrics)
     } catch {
-      own.problems = ["commit \(head.number) could not be put in force: \(error)"]
-      log.error(own.problems[0])
+      let problem = "commit \(head.number) could not be put in force: \(error)"
+      headProblem = problem
+      log.error(problem)
     }
     own.triedCommit = head.number
     publishStatus()
@@ -176,6 +180,7 @@ public final class ControlDaemon {
   }
 
   private func publishStatus() {
+    own.problems = [headProblem, metricsProblem].compactMap(\.self)
     do {
       try status.set("self", own)
     } catch {
@@ -221,6 +226,7 @@ public final class ControlDaemon {
   private func serveMetrics(_ settings: MetricsSettings?) {
     guard settings != metricsSettings else { return }
     metricsServer = nil
+    metricsProblem = nil
     metricsSettings = settings
     guard let settings else { return }
     do {
@@ -229,10 +235,14 @@ public final class ControlDaemon {
         answerMetrics(request, token: settings.token)
       }
     } catch {
-      own.problems.append("metrics: \(error)")
-      log.error("metrics: \(error)")
+      metricsProblem = "metrics are not served: \(error)"
+      log.error("metrics are not served: \(error)")
+      loop.schedule(afterMilliseconds: 10_000) { [weak self] in
+        guard let self, metricsSettings == settings, metricsServer == nil else { return }
+        metricsSettings = nil
+        serveMetrics(settings)
+        publishStatus()
+      }
     }
   }
-
-  private static var processIdentifier: Int32 { ProcessIdentity.current }
 }

@@ -10,7 +10,7 @@ extension FirewallPolicy {
       Rule("input.invalid", "packets of no flow", [.state(.invalid)], .drop),
       Rule("input.established", established, [.state([.established, .related])], .accept),
       Rule(
-        "input.neighbours", "neighbour discovery", [.transport(58), .icmp(135...136, .v6), .hopLimit(255)], .accept),
+        "input.neighbours", "neighbour discovery", [.icmp(135...136, .v6), .hopLimit(255)], .accept),
       Rule("input.drop", "everything else", [], nil),
     ]
     let forward = [

@@ -14,7 +14,7 @@ extension KernelTable {
     }
     for (name, set) in wanted.sets.sorted(by: { $0.key < $1.key }) {
       if let mine = sets[name] {
-        if mine != set { found.append("set \(name) is of another type") }
+        if !mine.canServe(as: set) { found.append("set \(name) is of another type") }
       } else {
         found.append("set \(name) is missing")
       }

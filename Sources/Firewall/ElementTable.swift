@@ -42,22 +42,71 @@ public struct ElementTable: Sendable, Equatable {
   func value(for key: [UInt8]) -> [UInt8]? { index(of: key).map { Array(record($0).suffix(valueLength)) } }
 
   /// What must go and what must come to make `old` this.
-  func changes(from old: ElementTable) -> (removed: ElementTable, added: ElementTable) {
+  func changes(from old: ElementTable) -> ElementChange {
     var removed = ElementTable(keyLength: keyLength, valueLength: valueLength, isRanges: isRanges)
     var added = removed
-    guard bytes != old.bytes else { return (removed, added) }
+    guard bytes != old.bytes else { return ElementChange(removed: removed, added: added) }
     var (mine, theirs) = (0, 0)
     while mine < count || theirs < old.count {
+      let run = equalRecords(from: mine, in: old, from: theirs)
+      (mine, theirs) = (mine + run, theirs + run)
+      if mine == count, theirs == old.count { break }
       let order =
         if mine == count { Int32(1) } else if theirs == old.count { Int32(-1) } else {
           compare(record(mine), old.record(theirs))
         }
-      if order < 0 { added.bytes += record(mine) }
-      if order > 0 { removed.bytes += old.record(theirs) }
-      if order <= 0 { mine += 1 }
-      if order >= 0 { theirs += 1 }
+      if order < 0 {
+        added.bytes += record(mine)
+        mine += 1
+      } else {
+        removed.bytes += old.record(theirs)
+        theirs += 1
+      }
     }
-    return (removed, added)
+    return ElementChange(removed: removed, added: added)
+  }
+
+  /// How many records are the same, beginning at the two positions. Compares growing blocks, so that long equal tables cost little.
+  private func equalRecords(from mine: Int, in other: ElementTable, from theirs: Int) -> Int {
+    let limit = min(count - mine, other.count - theirs)
+    return bytes.withUnsafeBytes { a in
+      other.bytes.withUnsafeBytes { b in
+        var equal = 0
+        var block = 1
+        while equal < limit {
+          let length = min(block, limit - equal)
+          let (start, otherStart) = ((mine + equal) * recordLength, (theirs + equal) * recordLength)
+          if memcmp(a.baseAddress! + start, b.baseAddress! + otherStart, length * recordLength) == 0 {
+            equal += length
+            block = length * 2
+          } else if length == 1 {
+            break
+          } else {
+            block = length / 2
+          }
+        }
+        return equal
+      }
+    }
+  }
+
+  /// What of this is to be done: keys to be added that are not there, keys to be removed that are. For sets of single keys.
+  func change(adding: [[UInt8]], removing: [[UInt8]]) -> ElementChange {
+    ElementChange(
+      removed: ElementTable(keyLength: keyLength, records: removing.filter { contains($0) && !adding.contains($0) }),
+      added: ElementTable(keyLength: keyLength, records: adding.filter { !contains($0) }))
+  }
+
+  /// Carries out what ``change(adding:removing:)`` found.
+  mutating func take(_ change: ElementChange) {
+    for index in 0..<change.removed.count {
+      let position = firstIndex(notBefore: Array(change.removed.record(index)))
+      bytes.removeSubrange(position * recordLength..<(position + 1) * recordLength)
+    }
+    for index in 0..<change.added.count {
+      let key = change.added.record(index)
+      bytes.insert(contentsOf: key, at: firstIndex(notBefore: Array(key)) * recordLength)
+    }
   }
 
   private mutating func append(_ record: [UInt8]) {
@@ -66,7 +115,15 @@ public struct ElementTable: Sendable, Equatable {
 
   private func index(of key: [UInt8]) -> Int? {
     guard key.count == keyLength else { return nil }
-    // The first record whose (last) key is not before the wanted one is the only one that can hold it.
+    // Only this record can hold it.
+    let position = firstIndex(notBefore: key)
+    guard position < count else { return nil }
+    let order = compare(record(position).prefix(keyLength), key[...])
+    return order == 0 || isRanges && order < 0 ? position : nil
+  }
+
+  /// The first record whose key, or last key of its range, is not before `key`.
+  private func firstIndex(notBefore key: [UInt8]) -> Int {
     var range = 0..<count
     let lastKey = isRanges ? keyLength : 0
     while !range.isEmpty {
@@ -74,9 +131,7 @@ public struct ElementTable: Sendable, Equatable {
       let isBefore = compare(record(middle).dropFirst(lastKey).prefix(keyLength), key[...]) < 0
       range = isBefore ? middle + 1..<range.upperBound : range.lowerBound..<middle
     }
-    guard range.lowerBound < count else { return nil }
-    let order = compare(record(range.lowerBound).prefix(keyLength), key[...])
-    return order == 0 || isRanges && order < 0 ? range.lowerBound : nil
+    return range.lowerBound
   }
 
   private func compare(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>) -> Int32 {
@@ -97,6 +152,24 @@ public struct ElementTable: Sendable, Equatable {
     bytes = sorted
   }
 
+  /// Sorts numbers of up to `byteCount` bytes: many of them byte by byte, lowest first, which takes no comparisons.
+  private static func sort(_ numbers: inout [UInt64], byteCount: Int) {
+    guard numbers.count > 256 else { return numbers.sort() }
+    var other = [UInt64](repeating: 0, count: numbers.count)
+    for digit in 0..<byteCount {
+      let shift = UInt64(8 * digit)
+      var starts = [Int](repeating: 0, count: 257)
+      for number in numbers { starts[Int(number >> shift & 0xff) + 1] += 1 }
+      for value in 1...256 { starts[value] += starts[value - 1] }
+      for number in numbers {
+        let value = Int(number >> shift & 0xff)
+        other[starts[value]] = number
+        starts[value] += 1
+      }
+      swap(&numbers, &other)
+    }
+  }
+
   private mutating func sortAsNumbers() {
     let length = recordLength
     var numbers: [UInt64] = []
@@ -108,7 +181,7 @@ public struct ElementTable: Sendable, Equatable {
         numbers.append(number)
       }
     }
-    numbers.sort()
+    Self.sort(&numbers, byteCount: length)
     bytes = [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, used in
       var last: UInt64?
       used = 0
@@ -121,6 +194,12 @@ public struct ElementTable: Sendable, Equatable {
       }
     }
   }
+}
+
+/// Elements that go from a set and elements that come into it.
+struct ElementChange: Sendable, Equatable {
+  var removed: ElementTable
+  var added: ElementTable
 }
 
 extension ElementTable {

@@ -8,6 +8,8 @@ public enum FirewallError: Error, Sendable, Equatable {
   case failed(NetlinkError)
   /// Read back, the kernel does not have what it acknowledged: one sentence for each difference.
   case notAsWanted([String])
+  /// No list of single addresses of this name is in force.
+  case noSuchList(String)
   /// Something changed the tables while they were being compared, again and again.
   case restless
 }
@@ -20,7 +22,10 @@ extension FirewallError: CustomStringConvertible {
     case .notAsWanted(let differences):
       "the kernel's packet filter is not what was sent: \(differences.prefix(5).joined(separator: "; "))"
         + (differences.count > 5 ? "; and \(differences.count - 5) more differences" : "")
-    case .restless: "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
+    case .noSuchList(let name):
+      "the packet filter has no list \"\(name)\" of single addresses; apply a configuration that uses it"
+    case .restless:
+      "some other program keeps changing the packet filter; stop it, or give Lares the tables named \"lares\""
     }
   }
 }

@@ -1,7 +1,7 @@
 import Glibc
 public import Household
 import Netlink
-import Wire
+public import Wire
 
 /// Keeps the kernel's packet filter as the household wants it, in one network namespace: that of the thread that makes it, and keeps it.
 ///
@@ -19,13 +19,22 @@ public final class FirewallManager {
   }
 
   private let kernel: KernelFirewall
+  private let conntrack: Conntrack
+  private let routes: RouteSession
   private var model: HouseholdModel?
+  private var dynamic = FirewallDynamics()
   /// What the kernel was last seen to have; nil: not known.
   private var applied: (ruleset: Ruleset, generation: UInt32)?
 
   /// Needs CAP_NET_ADMIN in the network namespace.
   public init() throws(FirewallError) {
-    do throws(NetlinkError) { kernel = try KernelFirewall() } catch { throw .failed(error) }
+    do throws(NetlinkError) {
+      kernel = try KernelFirewall()
+      conntrack = try Conntrack()
+      routes = try RouteSession()
+    } catch {
+      throw .failed(error)
+    }
   }
 
   /// Makes sure that nothing gets in before any configuration is known. Rules of an earlier run are left as they are: they are at least as
@@ -47,6 +56,7 @@ public final class FirewallManager {
     let old = applied?.ruleset
     var report = try apply(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
     self.model = model
+    self.dynamic = dynamic
     if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
     return report
   }
@@ -62,12 +72,46 @@ public final class FirewallManager {
     ruleset.replace(FirewallPolicy(model: model, dynamic: dynamic).dynamicSets)
     do throws(FirewallError) {
       var report = try changeElements(to: ruleset)
+      self.dynamic = dynamic
       if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
       return report
     } catch .refused {
       applied = nil
       return try apply(model: model, dynamic: dynamic)
     }
+  }
+
+  /// Changes single members of an address list that is in force and has only single addresses, however long it is: one transaction of as many
+  /// elements as change. The next ``apply(model:dynamic:)`` brings the list back to what its model says.
+  ///
+  /// Flows of an address that is blocked now are dropped from the next packet on, because what is blocked stands before what is established.
+  @discardableResult
+  public func changeList(
+    _ name: String, adding: [IPAddress] = [], removing: [IPAddress] = []
+  ) throws(FirewallError) -> Report {
+    guard let model, let table = applied?.ruleset.tables.firstIndex(where: { $0.family == .inet }) else {
+      throw .noSuchList(name)
+    }
+    let before = kernel.traffic
+    let transaction = kernel.beginTransaction()
+    var changes: [(set: Int, change: ElementChange)] = []
+    for family in [IPFamily.v4, .v6] {
+      let keys = [adding, removing].map { $0.filter { $0.family == family }.map(\.bytes) }
+      if keys[0].isEmpty, keys[1].isEmpty { continue }
+      guard let set = try changeSet(FirewallPolicy.listSet(name, family), table, keys, transaction) else {
+        throw .noSuchList(name)
+      }
+      changes.append(set)
+    }
+    if transaction.isEmpty { return report(since: before) }
+    try kernel.commit(transaction)
+    for (set, change) in changes { applied?.ruleset.tables[table].sets[set].elements.take(change) }
+    applied?.generation &+= 1
+    var report = report(since: before)
+    if !removing.isEmpty, model.forwards.contains(where: { $0.sources.contains(.list(name)) }) {
+      report.flowsEnded = try endFlows(model, dynamic, old: nil)
+    }
+    return report
   }
 
   /// Rules with their hits, by name in the order of the chains; rules of one name are added up.
@@ -93,11 +137,14 @@ public final class FirewallManager {
   }
 
   /// How the kernel's rules and elements differ from what was last applied, a sentence for each difference; empty: not at all.
-  public func verify() throws(FirewallError) -> [String] {
+  public func verify() throws(FirewallError) -> [String] { try verify(longest: .max) }
+
+  /// The same, without the elements of sets that have more than `longest` of them.
+  private func verify(longest: Int) throws(FirewallError) -> [String] {
     guard let wanted = applied?.ruleset else { return [] }
     var found: [String] = []
     for table in wanted.tables {
-      let plan = try readPlan(table)
+      let plan = try readPlan(table, longest: longest)
       found += plan.differences
       for set in plan.keptSets where !set.isDynamic {
         let changes = set.elements.changes(from: plan.elements[set.name] ?? set.elements)
@@ -134,31 +181,55 @@ extension FirewallManager {
     var generation = try currentGeneration()
     if let applied, applied.generation == generation {
       if applied.ruleset == ruleset { return report(since: before) }
-      if applied.ruleset.hasSameRules(as: ruleset) { return try changeElements(to: ruleset) }
+      if applied.ruleset.hasSameRules(as: ruleset), let report = try? changeElements(to: ruleset) { return report }
     }
     for _ in 0..<Self.attempts {
-      let transaction = kernel.beginTransaction(capacity: ruleset.roughByteCount)
-      var isRestructured = false
-      for table in ruleset.tables {
-        let plan = try readPlan(table)
-        isRestructured = isRestructured || !plan.differences.isEmpty
-        plan.write(to: RulesetEncoder(transaction: transaction))
-      }
-      for family in TableFamily.allCases where ruleset.table(family) == nil {
-        let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
-        if present != nil { RulesetEncoder(transaction: transaction).deleteTable(family) }
-      }
-      let now = try currentGeneration()
-      guard now == generation else {
-        generation = now
+      let (transaction, isRestructured) = try plan(ruleset, generation)
+      do throws(FirewallError) {
+        if !transaction.isEmpty { try kernel.commit(transaction) }
+      } catch .refused(_, let error) where error.code == ERESTART {
+        // Somebody changed tables since they were read.
+        generation = try currentGeneration()
         continue
       }
-      if !transaction.isEmpty { try kernel.commit(transaction) }
       applied = (ruleset, transaction.isEmpty ? generation : generation &+ 1)
       if isRestructured { try confirm() }
       return report(since: before)
     }
     throw .restless
+  }
+
+  /// The transaction that leads from what the kernel has in a generation to a ruleset, and whether it touches more than elements.
+  private func plan(
+    _ ruleset: Ruleset, _ generation: UInt32
+  ) throws(FirewallError) -> (transaction: Transaction, isRestructured: Bool) {
+    let transaction = kernel.beginTransaction(generation: generation, capacity: ruleset.roughByteCount)
+    let encoder = RulesetEncoder(transaction: transaction)
+    var isRestructured = false
+    for table in ruleset.tables {
+      let plan = try readPlan(table)
+      isRestructured = isRestructured || !plan.differences.isEmpty
+      plan.write(to: encoder)
+    }
+    for family in TableFamily.allCases where ruleset.table(family) == nil {
+      let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
+      if present != nil { encoder.deleteTable(family) }
+    }
+    return (transaction, isRestructured)
+  }
+
+  /// Adds the change of one set to a transaction; nil where there is no such set of single keys.
+  private func changeSet(
+    _ name: String, _ table: Int, _ keys: [[[UInt8]]], _ transaction: Transaction
+  ) throws(FirewallError) -> (set: Int, change: ElementChange)? {
+    guard let inet = applied?.ruleset.tables[table], let index = inet.sets.firstIndex(where: { $0.name == name }),
+      inet.sets[index].filling == .keys
+    else { return nil }
+    let change = inet.sets[index].elements.change(adding: keys[0], removing: keys[1])
+    let encoder = RulesetEncoder(transaction: transaction)
+    encoder.deleteElements(change.removed, from: name, inet.family)
+    encoder.addElements(change.added, to: name, inet.family)
+    return (index, change)
   }
 
   /// Sends what differs between the elements that were last applied and those of `ruleset`, whose rules are the same.
@@ -180,19 +251,20 @@ extension FirewallManager {
     return report(since: before)
   }
 
-  /// Reads back what was just sent.
+  /// Reads back what was just sent. Long lists are left to ``verify()``: the kernel has acknowledged them with the rest, and showing one takes it
+  /// time that grows with the square of its length.
   private func confirm() throws(FirewallError) {
-    let differences = try verify()
+    let differences = try verify(longest: 10_000)
     guard differences.isEmpty else {
       applied = nil
       throw .notAsWanted(differences)
     }
   }
 
-  private func readPlan(_ table: Table) throws(FirewallError) -> TablePlan {
+  private func readPlan(_ table: Table, longest: Int = .max) throws(FirewallError) -> TablePlan {
     try reading { () throws(NetlinkError) in
       var plan = TablePlan(wanted: table, actual: try kernel.table(table.family))
-      for set in plan.keptSets where !set.isDynamic {
+      for set in plan.keptSets where !set.isDynamic && set.elements.count <= longest {
         plan.elements[set.name] = try kernel.elements(of: set.name, table.family, like: set.elements)
       }
       return plan
@@ -219,10 +291,11 @@ extension FirewallManager {
     guard let new = applied?.ruleset else { return 0 }
     if let old, new.onlyAdds(to: old) { return 0 }
     return try reading { () throws(NetlinkError) in
-      let local = Set(try RouteSession().addresses().map(\.address.address))
+      let flows = try conntrack.flows()
+      if flows.isEmpty { return 0 }
+      let local = Set(try routes.addresses().map(\.address.address))
       let termination = FlowTermination(old: old, new: new, model: model, dynamic: dynamic, local: local)
-      let conntrack = try Conntrack()
-      return try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+      return try conntrack.delete(termination.flowsToEnd(flows))
     }
   }
 }

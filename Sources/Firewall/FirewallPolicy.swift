@@ -32,8 +32,8 @@ public struct FirewallPolicy: Sendable {
         Chain("prerouting", .filter, .prerouting, priority: Priority.raw, policy: .accept, rules: preroutingRules),
         Chain("input", .filter, .input, priority: Priority.filter, policy: .drop, rules: inputRules),
         Chain("forward", .filter, .forward, priority: Priority.filter, policy: .drop, rules: forwardRules),
-        Chain("redirect", .nat, .prerouting, priority: Priority.destinationNAT, policy: .accept, rules: redirectRules),
-        Chain("masquerade", .nat, .postrouting, priority: Priority.sourceNAT, policy: .accept, rules: masqueradeRules),
+        Chain("nat-in", .nat, .prerouting, priority: Priority.destinationNAT, policy: .accept, rules: redirectRules),
+        Chain("nat-out", .nat, .postrouting, priority: Priority.sourceNAT, policy: .accept, rules: masqueradeRules),
       ])
     return Ruleset(tables: [inet] + (bridgeTable.map { [$0] } ?? []))
   }

@@ -21,8 +21,14 @@ final class KernelFirewall {
     writing.setReceiveBuffer(bytes: 1 << 20)
   }
 
-  func beginTransaction(capacity: Int = 1 << 18) -> Transaction {
-    Transaction(firstSequence: nextSequence, capacity: capacity)
+  /// - Parameter generation: What ``generation()`` said before the tables were read that the transaction starts from; nil: it starts from nothing.
+  func beginTransaction(generation: UInt32? = nil, capacity: Int = 1 << 18) -> Transaction {
+    guard let transaction = idle, transaction.capacity >= capacity else {
+      return Transaction(firstSequence: nextSequence, generation: generation, capacity: capacity)
+    }
+    idle = nil
+    transaction.reset(firstSequence: nextSequence, generation: generation)
+    return transaction
   }
 
   /// Sends a transaction; returns when the kernel has taken all of it, throws where it has taken nothing.
@@ -42,10 +48,13 @@ final class KernelFirewall {
     } catch {
       throw .failed(error)
     }
+    if transaction.capacity <= 1 << 20 { idle = transaction }
     if let refusal { throw refusal }
   }
 
   private var refusal: FirewallError?
+  /// The last small transaction, whose buffer the next one uses.
+  private var idle: Transaction?
 
   /// Reads until the last message is acknowledged, or until nothing more waits: then the kernel refused the batch as a whole.
   private func readVerdicts(_ transaction: Transaction) throws(NetlinkError) {

@@ -42,8 +42,13 @@ struct KernelExpression: Equatable {
 struct KernelSet: Equatable {
   /// By attribute type, those of ``KernelTable/setAttributes``.
   var attributes: [Int: [UInt8]] = [:]
-  /// NFTA_SET_DESC_SIZE.
-  var size: [UInt8]?
+  /// How many elements there is room for (NFTA_SET_DESC_SIZE); 0: as many as come.
+  var size: UInt32 = 0
+
+  /// Whether a set that is wanted like `other` may stay as it is: what it is agrees, and it has at least half the room.
+  func canServe(as other: KernelSet) -> Bool {
+    attributes == other.attributes && (size == 0) == (other.size == 0) && size >= other.size / 2
+  }
 }
 
 extension KernelTable {
@@ -126,7 +131,7 @@ extension KernelTable {
       case Int(NFTA_SET_DESC.rawValue):
         var inner = attribute.nested
         while let field = inner.next() {
-          if field.type == Int(NFTA_SET_DESC_SIZE.rawValue) { set.size = field.payload.array }
+          if field.type == Int(NFTA_SET_DESC_SIZE.rawValue) { set.size = field.bigEndian() ?? 0 }
         }
       case let type where Self.setAttributes.contains(type):
         // The kernel leaves out what is 0.

@@ -53,6 +53,18 @@ public struct NamedSet: Sendable, Equatable {
         keyLength: Self.width(of: key), valueLength: Self.width(of: value), isRanges: filling == .ranges)
   }
 
+  /// How many elements the kernel is told to make room for (NFTA_SET_DESC_SIZE), so that a long list is one array of buckets from the start; nil: it
+  /// grows as it is filled. A list that has outgrown its room is made anew.
+  var capacity: UInt32? {
+    switch filling {
+    case .rules(_, let size): return size
+    case .ranges: return nil
+    case .keys:
+      guard elements.count >= 1024 else { return nil }
+      return UInt32(clamping: 1 << (Int.bitWidth - (2 * elements.count - 1).leadingZeroBitCount))
+    }
+  }
+
   var isDynamic: Bool { if case .rules = filling { true } else { false } }
 
   /// Whether the kernel could hold `other`'s elements in the set as it is.

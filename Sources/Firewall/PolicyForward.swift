@@ -67,8 +67,8 @@ extension FirewallPolicy {
     let rate = UInt64(clamping: model.firewall.newConnectionRate)
     return forward.transport.portNumbers.flatMap { number in
       let matches: [Match] = [
-        .transport(number), .isRedirected, .originalPort(forward.ports),
-        .destination(.v4, in: Self.deviceSet(forward.device, .v4)), .port(forward.devicePorts),
+        .transport(number), .port(forward.devicePorts), .isRedirected, .originalPort(forward.ports),
+        .destination(.v4, in: Self.deviceSet(forward.device, .v4)),
       ]
       let limited = Rule(
         "forward.\(forward.name).rate", "more than \(rate) new connections a second from one source to \(forward.name)",

@@ -12,10 +12,10 @@ extension FirewallPolicy {
         [.from(set: "homes"), .source(Self.unspecified4), .transport(17), .sourcePort(68), .port(67)], .accept),
       Rule(
         "prerouting.duplicates", "duplicate address detection",
-        [.source(Self.unspecified6), .transport(58), .icmp(135, .v6), .hopLimit(255)], .accept),
+        [.source(Self.unspecified6), .icmp(135, .v6), .hopLimit(255)], .accept),
       Rule(
         "prerouting.listeners", "multicast listener reports of hosts without an address",
-        [.from(set: "homes"), .source(Self.unspecified6), .transport(58), .icmp(143, .v6), .hopLimit(1)], .accept),
+        [.source(Self.unspecified6), .icmp(143, .v6), .hopLimit(1)], .accept),
     ]
     for network in model.networks { rules += antiSpoofRules(network) }
     rules += drop(
@@ -139,23 +139,23 @@ extension FirewallPolicy {
   static var controlMessageRules: [Rule] {
     let echo: [Action] = [.rate(50, burst: 100), .count]
     return [
-      Rule("input.ping", "echo requests", [.transport(1), .icmp(8, .v4)], echo, .accept),
-      Rule("input.ping", "echo requests", [.transport(58), .icmp(128, .v6)], echo, .accept),
+      Rule("input.ping", "echo requests", [.icmp(8, .v4)], echo, .accept),
+      Rule("input.ping", "echo requests", [.icmp(128, .v6)], echo, .accept),
       Rule(
         "input.neighbours", "neighbour discovery",
-        [.transport(58), .icmp(135...136, .v6), .hopLimit(255)], .accept),
+        [.icmp(135...136, .v6), .hopLimit(255)], .accept),
       Rule(
         "input.routers", "router solicitations of the house",
-        [.from(set: "homes"), .transport(58), .icmp(133, .v6), .hopLimit(255)], .accept),
+        [.from(set: "homes"), .icmp(133, .v6), .hopLimit(255)], .accept),
       Rule(
         "input.routers", "router advertisements of providers",
-        [.from(set: "uplinks"), .source(linkLocal), .transport(58), .icmp(134, .v6), .hopLimit(255)], .accept),
+        [.from(set: "uplinks"), .source(linkLocal), .icmp(134, .v6), .hopLimit(255)], .accept),
       Rule(
         "input.listeners", "multicast listener discovery",
-        [.source(linkLocal), .transport(58), .icmp(130...132, .v6), .hopLimit(1)], .accept),
+        [.source(linkLocal), .icmp(130...132, .v6), .hopLimit(1)], .accept),
       Rule(
         "input.listeners", "multicast listener discovery, version 2",
-        [.transport(58), .icmp(143, .v6), .hopLimit(1)], .accept),
+        [.icmp(143, .v6), .hopLimit(1)], .accept),
     ]
   }
 

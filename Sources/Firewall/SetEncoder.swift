@@ -17,14 +17,14 @@ extension RulesetEncoder {
       switch set.filling {
       case .keys: break
       case .ranges: flags |= UInt32(NFT_SET_INTERVAL.rawValue)
-      case .rules(let seconds, let size):
+      case .rules(let seconds, _):
         flags |= UInt32(NFT_SET_EVAL.rawValue)
-        nftnl_set_set_u32(pointer, UInt16(NFTNL_SET_DESC_SIZE.rawValue), size)
         guard seconds > 0 else { break }
         flags |= UInt32(NFT_SET_TIMEOUT.rawValue)
         nftnl_set_set_u64(pointer, UInt16(NFTNL_SET_TIMEOUT.rawValue), UInt64(seconds) * 1000)
       }
       nftnl_set_set_u32(pointer, UInt16(NFTNL_SET_FLAGS.rawValue), flags)
+      if let size = set.capacity { nftnl_set_set_u32(pointer, UInt16(NFTNL_SET_DESC_SIZE.rawValue), size) }
       let data = Self.byteOrders(of: set)
       nftnl_set_set_data(pointer, UInt16(NFTNL_SET_USERDATA.rawValue), data, UInt32(data.count))
       transaction.add(.set(set.name), NFT_MSG_NEWSET, family, NLM_F_CREATE) {

@@ -22,7 +22,7 @@ struct TablePlan {
   /// Sets that stay, so that their elements are compared one by one.
   var keptSets: [NamedSet] {
     guard let actual, actual.strangers.isEmpty else { return [] }
-    return wanted.sets.filter { actual.sets[$0.name] == wantedKernel.sets[$0.name] }
+    return wanted.sets.filter { isKept(set: $0.name) }
   }
 
   /// Adds what is to be done; nothing where all is as wanted.
@@ -30,7 +30,7 @@ struct TablePlan {
     guard let actual, actual.strangers.isEmpty else { return writeAll(to: encoder) }
     let family = wanted.family
     if !differences.isEmpty { prepare(actual, encoder) }
-    for set in wanted.sets where actual.sets[set.name] != wantedKernel.sets[set.name] {
+    for set in wanted.sets where !isKept(set: set.name) {
       encoder.add(set, family)
       encoder.addElements(set.elements, to: set.name, family)
     }
@@ -54,9 +54,7 @@ struct TablePlan {
     let family = wanted.family
     encoder.deleteRules(family)
     for name in actual.chains.keys.sorted() where !isKept(name) { encoder.deleteChain(name, family) }
-    for (name, set) in actual.sets.sorted(by: { $0.key < $1.key }) where set != wantedKernel.sets[name] {
-      encoder.deleteSet(name, family)
-    }
+    for name in actual.sets.keys.sorted() where !isKept(set: name) { encoder.deleteSet(name, family) }
     let limits = Dictionary(uniqueKeysWithValues: wanted.limits.map { ($0.name, $0) })
     for name in actual.limits.keys.sorted() where limits[name] == nil || isDifferent(limit: name) {
       encoder.deleteLimit(name, family)
@@ -69,6 +67,11 @@ struct TablePlan {
   private func isKept(_ chain: String) -> Bool {
     guard let mine = actual?.chains[chain], let other = wantedKernel.chains[chain] else { return false }
     return mine.hasSameHook(as: other)
+  }
+
+  private func isKept(set name: String) -> Bool {
+    guard let mine = actual?.sets[name], let other = wantedKernel.sets[name] else { return false }
+    return mine.canServe(as: other)
   }
 
   private func isDifferent(limit name: String) -> Bool {

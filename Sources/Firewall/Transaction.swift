@@ -32,19 +32,41 @@ final class Transaction {
   private(set) var byteCount = 0
   /// What each message is about; its index is the message's sequence number less ``firstSequence``.
   private(set) var steps: [TransactionStep] = []
-  private let firstSequence: UInt32
+  private var firstSequence: UInt32
   private var lastHeader = 0
 
   /// Room that must be free before a message is begun: an attribute has 65,535 bytes at most, and a message little beside one.
   private static let headroom = 1 << 17
 
-  init(firstSequence: UInt32 = 1, capacity: Int = 1 << 18) {
+  /// - Parameter generation: The number that the kernel's ruleset must still have, or it refuses with ERESTART; nil: whatever it has.
+  init(firstSequence: UInt32 = 1, generation: UInt32? = nil, capacity: Int = 1 << 18) {
     self.firstSequence = firstSequence
     buffer = .allocate(byteCount: max(capacity, Self.headroom), alignment: 16)
-    add(.batch) { nftnl_batch_begin($0, $1) }
+    begin(generation)
   }
 
   deinit { buffer.deallocate() }
+
+  private func begin(_ generation: UInt32?) {
+    add(.batch) { start, sequence in
+      let header = nftnl_batch_begin(start, sequence)
+      if let generation {
+        mnl_attr_put_u32(header, UInt16(NFNL_BATCH_GENID.rawValue), generation.bigEndian)
+      }
+      return header
+    }
+  }
+
+  /// Begins anew in the same buffer.
+  func reset(firstSequence: UInt32, generation: UInt32?) {
+    self.firstSequence = firstSequence
+    byteCount = 0
+    steps.removeAll(keepingCapacity: true)
+    begin(generation)
+  }
+
+  /// Bytes of the buffer.
+  var capacity: Int { buffer.count }
 
   /// True where nothing was added.
   var isEmpty: Bool { steps.count == 1 }

@@ -82,18 +82,10 @@ public struct CommandResult: Sendable {
 /// Runs a program to its end and takes what it wrote.
 public func runCommand(_ arguments: [String], environment: [String: String]? = nil) throws(SystemError) -> CommandResult
 {
-  var ends: [Int32] = [0, 0]
-  try systemCall("making a pipe") { pipe(&ends) }
-  let reading = Descriptor(owning: ends[0])
-  let child: ChildProcess
-  do {
-    let writing = Descriptor(owning: ends[1])
-    _ = fcntl(reading.number, F_SETFD, FD_CLOEXEC)
-    _ = fcntl(writing.number, F_SETFD, FD_CLOEXEC)
-    let null = try Descriptor(opening: "/dev/null", O_RDONLY)
-    child = try ChildProcess(
-      arguments, environment: environment, descriptors: [null.number, writing.number, writing.number])
-  }
-  let bytes = try reading.readToEnd(of: arguments[0])
+  let pipe = try Pipe()
+  let null = try Descriptor(opening: "/dev/null", O_RDONLY)
+  let output = pipe.writing.number
+  let child = try ChildProcess(arguments, environment: environment, descriptors: [null.number, output, output])
+  let bytes = try pipe.keepingReading().readToEnd(of: arguments[0])
   return CommandResult(ending: try child.wait(), output: String(decoding: bytes, as: UTF8.self))
 }

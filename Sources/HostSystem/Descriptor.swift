@@ -14,6 +14,12 @@ public struct Descriptor: ~Copyable, Sendable {
 
   deinit { close(number) }
 
+  /// The open file's inode number, as `File.identifier(of:)` has it.
+  var identifier: UInt64 {
+    var status = stat()
+    return fstat(number, &status) == 0 ? UInt64(status.st_ino) : 0
+  }
+
   /// Gives the descriptor away without closing it.
   public consuming func release() -> Int32 {
     let number = self.number

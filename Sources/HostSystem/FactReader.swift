@@ -5,12 +5,13 @@ public import Household
 public final class FactReader<Value: Codable & Sendable & Equatable> {
   public let kind: FactKind<Value>
   /// The last known facts by key.
-  public private(set) var values: [String: Value] = [:]
+  public var values: [String: Value] { contents.values }
   /// Called after changes, with the keys that were set, changed or removed.
   public var onChange: ((Set<String>) -> Void)?
   /// Whether the writer is there now.
   public var isConnected: Bool { stream != nil }
 
+  private var contents = FactFiles.Contents<Value>()
   private let files: FactFiles
   private let loop: EventLoop
   private var stream: StreamSocket?
@@ -24,7 +25,7 @@ public final class FactReader<Value: Codable & Sendable & Equatable> {
     self.kind = kind
     self.loop = loop
     files = FactFiles(folder: folders.facts(kind))
-    values = (try? files.read(Value.self).values) ?? [:]
+    contents = (try? files.read(Value.self)) ?? contents
     retry = loop.schedule(afterMilliseconds: 0) { [weak self] in self?.connect() }
   }
 
@@ -70,11 +71,16 @@ public final class FactReader<Value: Codable & Sendable & Equatable> {
   }
 
   private func refresh() {
-    guard let contents = try? files.read(Value.self) else { return }
-    let before = values
-    values = contents.values
-    var changed = Set(values.filter { before[$0.key] != $0.value }.keys)
-    changed.formUnion(before.keys.filter { values[$0] == nil })
+    let before = contents.values
+    contents.touched = []
+    do {
+      if try !files.readMore(into: &contents) { contents = try files.read(Value.self) }
+    } catch {
+      // The last copy serves until the files can be read again.
+      return
+    }
+    let gone = contents.values.count < before.count ? before.keys.filter { contents.values[$0] == nil } : []
+    let changed = contents.touched.union(gone).filter { contents.values[$0] != before[$0] }
     if !changed.isEmpty { onChange?(changed) }
   }
 }

@@ -94,7 +94,7 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
       throw SystemError("encoding the snapshot of \(kind.name)", code: EINVAL)
     }
     let header = bytes
-    for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+    for (key, value) in values {
       guard let line = try? FactFiles.line(FactFiles.Entry(sequence: 0, key: key, value: value)) else {
         throw SystemError("encoding fact \(key) of kind \(kind.name)", code: EINVAL)
       }

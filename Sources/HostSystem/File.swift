@@ -86,6 +86,12 @@ public enum File {
 }
 
 extension File {
+  /// What tells a file from one that replaced it at the same path (its inode number); nil where there is none.
+  static func identifier(of path: String) -> UInt64? {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+  }
+
   /// The user who owns a file or folder; nil where there is none.
   public static func owner(of path: String) -> UInt32? {
     var status = stat()

@@ -99,7 +99,8 @@ private final class Supervisor {
     child.started = Clock.now
     do {
       child.process = try ChildProcess(
-        ["/proc/self/exe", "serve", daemon.rawValue, "--supervised"] + options.arguments)
+        ["/proc/self/exe", "serve", daemon.rawValue, "--supervisor", String(ProcessIdentity.current)]
+          + options.arguments)
     } catch {
       log.error("\(error)")
       loop.schedule(afterMilliseconds: 1_000) { [unowned self] in start(daemon) }

@@ -8,7 +8,7 @@ struct Serve: ParsableCommand {
     abstract: "Run one daemon; the image's units and lares run use this.", shouldDisplay: true)
   @Argument(help: "control, network, addresses or names.") var daemon: DaemonName
   @OptionGroup var options: RunOptions
-  @Flag(help: .hidden) var supervised = false
+  @Option(help: .hidden) var supervisor: Int32?
 
   func run() throws {
     let log = Log(daemon: daemon.rawValue)
@@ -37,11 +37,10 @@ struct Serve: ParsableCommand {
   private func reducePrivileges(owner: UInt32) throws -> [String] {
     let user = geteuid() == 0 ? daemon.user(configurationOwner: owner) : nil
     let notes = try Privileges.reduce(to: daemon.capabilities, user: user)
-    if supervised {
-      let parent = getppid()
+    if let supervisor {
       Privileges.dieWithParent()
       // It may have died before the request.
-      if getppid() != parent || parent == 1 { throw ControlError.failed("the supervisor is gone") }
+      if getppid() != supervisor { throw ControlError.failed("the supervisor is gone") }
     }
     return notes
   }

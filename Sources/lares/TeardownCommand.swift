@@ -9,7 +9,8 @@ import Netlink
 struct Teardown: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Remove the rules, addresses, routes and interfaces that Lares has put into the kernel.",
-    discussion: "Stopping Lares leaves them, so that the house stays connected and closed. Leases and history are kept.")
+    discussion: "Stopping Lares leaves them, so that the house stays connected and closed. Leases and history are kept."
+  )
   @OptionGroup var options: RunOptions
   @Flag(help: "Yes, on this very machine, not in a network namespace of its own.") var thisMachine = false
 

@@ -20,6 +20,18 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
     #expect(try script.lease(1) == address)
   }
 
+  /// A daemon has its leases before it has its configuration.
+  @Test func endedLeasesWaitForTheFirstConfiguration() throws {
+    var first = DHCPScript()
+    let address = try #require(try first.lease(1))
+    let later = DHCPTime(instant: .seconds(9), wall: first.now.wall + 90_000)
+    var second = DHCPScript(DHCPConfiguration(), leases: Array(first.stored.values), now: later)
+    try second.reconfigure(DHCPScript.configuration)
+    #expect(second.stored[address]?.state == .expired)
+    for client: UInt64 in 2...10 { #expect(try second.lease(client) != address) }
+    #expect(try second.lease(1) == address)
+  }
+
   @Test func theSameClientFindsItsAddressAlsoWhereTheLeaseWasLost() throws {
     var first = DHCPScript()
     var second = DHCPScript()

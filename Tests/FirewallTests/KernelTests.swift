@@ -1,4 +1,5 @@
 import Household
+import Netlink
 import TestSupport
 import Testing
 import Wire
@@ -21,6 +22,18 @@ import Wire
       #expect(fresh.traffic == FirewallTraffic())
       #expect(try manager.verify().isEmpty)
     }
+  }
+
+  @Test func nftReadsWhatItLists() throws {
+    let namespace = try NetworkNamespace()
+    let other = try NetworkNamespace()
+    let folder = try TemporaryFolder()
+    try namespace.run { try FirewallManager().apply(model: Models.everything, dynamic: Models.busy) }
+    try namespace.shell("nft -s list ruleset > \(folder.path)/rules")
+    try other.shell("nft -f \(folder.path)/rules")
+    try other.shell("nft -s list ruleset > \(folder.path)/again")
+    let difference = try other.shell("diff \(folder.path)/rules \(folder.path)/again || true")
+    #expect(difference.isEmpty, "\(difference)")
   }
 
   @Test func foreignTablesSurvive() throws {
@@ -165,6 +178,31 @@ import Wire
       #expect(error?.description.contains("rule input.wrong") == true)
       #expect(try namespace.shell("nft -a list ruleset") == before)
       #expect(try manager.verify().isEmpty)
+    }
+  }
+
+  @Test func aTransactionFromAnOldStateIsRefused() throws {
+    let namespace = try NetworkNamespace()
+    try namespace.run {
+      let kernel = try KernelFirewall()
+      let generation = try kernel.generation()
+      try namespace.shell("nft add table inet foreign")
+      #expect(try kernel.generation() == generation + 1)
+      let stale = kernel.beginTransaction(generation: generation)
+      RulesetEncoder(transaction: stale).addTable(.inet)
+      let error = #expect(throws: FirewallError.self) { try kernel.commit(stale) }
+      if case .refused(let part, let reason) = error {
+        #expect(part == "the transaction")
+        #expect(reason.name == "ERESTART")
+      } else {
+        Issue.record("\(String(describing: error))")
+      }
+      #expect(try kernel.table(.inet) == nil)
+      let fresh = kernel.beginTransaction(generation: generation + 1)
+      RulesetEncoder(transaction: fresh).addTable(.inet)
+      try kernel.commit(fresh)
+      #expect(try kernel.table(.inet) != nil)
+      #expect(try kernel.generation() == generation + 2)
     }
   }
 

@@ -9,7 +9,8 @@ enum Models {
     HouseholdModel(
       domain: domain, uplinks: [UplinkSettings(name: "wan", interface: "wan0")],
       networks: [
-        Network(name: "home", interfaces: ["lan0"], addresses: [interface("192.168.77.1/24"), interface("fd77::1/64")]),
+        Network(
+          name: "home", interfaces: ["lan0"], addresses: [interface("192.168.77.1/24"), interface("fd77::1/64")]),
         Network(name: "guest", interfaces: ["lan1"], addresses: [interface("192.168.78.1/24")], isolated: true),
       ],
       devices: [nas],
@@ -31,7 +32,8 @@ enum Models {
         unknown: .internetOnly),
     ]
     model.uplinks.append(
-      UplinkSettings(name: "spare", interface: "wan1", method: .fixed(addresses: [interface("198.51.100.2/24")], gateways: [])))
+      UplinkSettings(
+        name: "spare", interface: "wan1", method: .fixed(addresses: [interface("198.51.100.2/24")], gateways: [])))
     model.devices.append(Device(name: "tablet", hardware: [mac("02:00:00:00:00:20"), mac("02:00:00:00:00:21")]))
     model.devices.append(Device(name: "camera", addresses: [address("192.168.79.30")]))
     model.forwards += [
@@ -46,8 +48,10 @@ enum Models {
       AllowRule(name: "watch", from: .device("camera"), to: .device("nas"), transport: .tcpAndUDP, ports: [554...554]),
     ]
     model.addressLists = [
-      AddressList(name: "bad", members: [prefix("203.0.113.66/32"), prefix("203.0.113.67/32"), prefix("2001:db8:bad::1/128")]),
-      AddressList(name: "friends", members: [prefix("203.0.113.0/26"), prefix("203.0.113.64/26"), prefix("192.0.2.7/32")]),
+      AddressList(
+        name: "bad", members: [prefix("203.0.113.66/32"), prefix("203.0.113.67/32"), prefix("2001:db8:bad::1/128")]),
+      AddressList(
+        name: "friends", members: [prefix("203.0.113.0/26"), prefix("203.0.113.64/26"), prefix("192.0.2.7/32")]),
     ]
     model.firewall = FirewallSettings(blocked: ["bad"], logRate: 20, newConnectionRate: 50, connectionsPerDevice: 500)
     return model

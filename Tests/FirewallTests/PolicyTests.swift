@@ -22,7 +22,8 @@ import Wire
     for (port, inside) in [(UInt16(27000), UInt16(28000)), (27003, 28003)] {
       for transport in [UInt8(6), 17] {
         let packet = PacketProbe(
-          input: "wan0", source: Models.address(source), destination: Models.address(Scenario.wan), transport: transport,
+          input: "wan0", source: Models.address(source), destination: Models.address(Scenario.wan),
+          transport: transport,
           destinationPort: port)
         #expect(
           Self.unpaused.fate(of: packet, by: Scenario.routes)

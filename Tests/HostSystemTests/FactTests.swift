@@ -2,6 +2,7 @@ import Glibc
 import Household
 import TestSupport
 import Testing
+import Wire
 
 @testable import HostSystem
 
@@ -108,13 +109,58 @@ import Testing
     #expect(Set(reader.values.keys) == ["a", "b"])
   }
 
+  /// The writer replaces both files after the reader has read the first: the reader notices and reads again.
+  @Test func tailAheadOfItsSnapshotIsNoticed() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.folders.facts(kind)
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+      try writer.set("a", pause("a"))
+    }
+    let oldSnapshot = try File.read(path + "/snapshot")
+    _ = try FactWriter(kind, in: folder.folders, loop: nil)
+    try File.replace(path + "/snapshot", with: oldSnapshot, durable: false)
+    let contents = try FactFiles(folder: path).read(PauseFact.self)
+    #expect(contents.tailSequence > contents.snapshotSequence)
+  }
+
+  /// Thousands of facts that change many times over, with the files replaced under the reader.
+  @Test func readerKeepsUpWithReplacedFiles() throws {
+    let folder = try TemporaryFolder()
+    let loop = try EventLoop()
+    let volatile = FactKind<PauseFact>("many")
+    let writer = try FactWriter(volatile, in: folder.folders, loop: loop)
+    let reader = FactReader(volatile, in: folder.folders, loop: loop)
+    for round in 0..<40 {
+      try writer.apply((0..<100).map { ("k\($0)", $0 % 7 == round % 7 ? nil : pause("p", since: Int64(round))) })
+      try loop.runOnce(limitMilliseconds: 0)
+    }
+    for _ in 0..<200 where reader.values != writer.values { try loop.runOnce(limitMilliseconds: 20) }
+    #expect(reader.values == writer.values)
+  }
+
   @Test func damagedLineEndsTheTail() throws {
     var contents = FactFiles.Contents<PauseFact>()
     let good = try FactFiles.line(FactFiles.Entry(sequence: 1, key: "a", value: pause("a")))
     var bad = try FactFiles.line(FactFiles.Entry(sequence: 2, key: "b", value: pause("b")))
     bad[20] ^= 1
-    #expect(FactFiles.apply(good + bad + good, to: &contents) == good.count)
+    #expect(FactFiles.apply(good + bad + good, to: &contents, header: \.tailSequence) == good.count)
     #expect(contents.values.keys.sorted() == ["a"])
+  }
+
+  /// What leases write themselves is what the encoder writes, with every escape.
+  @Test(arguments: [nil, "phone", "q\"\\/\u{8}\t\n\u{c}\r\u{1}\u{1f}ü€\u{1F600}"])
+  func leasesWriteTheEncodersBytes(name: String?) throws {
+    let lease = Lease(
+      address: IPv4Address(192, 0, 2, 7), hardware: MACAddress(value: 0x0200_0000_0010), clientIdentifier: name,
+      hostName: name, network: "home", device: name, state: .active, since: -1, renewed: 0, expires: 1_767_225_600)
+    var writer = JSONObjectWriter()
+    lease.writeJSON(to: &writer)
+    #expect(try writer.finish() == JSON.encode(lease))
+    let entry = FactFiles.Entry(sequence: 7, key: "192.0.2.7", value: lease)
+    #expect(FactFiles.payload(of: try FactFiles.line(entry).dropLast()) == ArraySlice(try JSON.encode(entry)))
+    let removal = FactFiles.Entry<Lease>(sequence: 8, key: "192.0.2.7", value: nil)
+    #expect(FactFiles.payload(of: try FactFiles.line(removal).dropLast()) == ArraySlice(try JSON.encode(removal)))
   }
 
   /// The check value of CRC-32/ISO-HDLC.

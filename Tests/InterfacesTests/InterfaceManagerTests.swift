@@ -185,7 +185,7 @@ import Wire
 
   /// As in a container: /proc/sys may be read, not written.
   @Test func tunablesThatMayNotBeSetAreOneProblemAndTheRestWorks() throws {
-    try withRouter { namespace, _, session in
+    try withRouter { namespace, _, session throws in
       let manager = InterfaceManager(session, writeTunable: Self.refuse)
       let problems = manager.apply(household)
       #expect(problems.count == 1)

@@ -13,8 +13,8 @@ public import HostSystem
 ///     └────────────────────┘        └───────────────────┘        └───────────────────┘
 ///
 /// Every host has a network and a mount namespace of its own, with writable copies of /etc, /var and /run that are
-/// gone with it. All are inside one process namespace whose first process dies with this one, however that ends, and
-/// takes everything with it: nothing can be left behind.
+/// gone with it. All are inside one process namespace, and its guard waits for this process: however it ends, the guard
+/// ends the namespace with everything in it and removes the lab's folder. Nothing can be left behind.
 ///
 /// Works as root, and in a user namespace where there is no root.
 public final class Lab {
@@ -32,8 +32,11 @@ public final class Lab {
   /// A folder of the lab's own, seen at the same path by all hosts.
   public let folder: String
 
-  private let anchor: ChildProcess
-  /// The anchor's child, first process of the process namespace, as this machine numbers it.
+  /// Waits for the other end of `lifeline` to close, then ends the namespaces and removes the folder.
+  private let guardian: ChildProcess
+  /// A pipe's writing end, which only this process has.
+  private var lifeline: Descriptor?
+  /// The first process of the process namespace, as this machine numbers it.
   private let first: Int32
   /// Each host's anchoring process, as the lab numbers it.
   private var hosts: [Host: Int32] = [:]
@@ -55,8 +58,11 @@ public final class Lab {
     folder = temporary.output.filter { $0 != "\n" }
     // Hosts and daemons with other user ids go through this folder to files of their own.
     chmod(folder, 0o755)
-    anchor = try ChildProcess(Self.anchorCommand(isRoot: isRoot, folder: folder))
-    first = try Self.firstProcess(below: anchor, log: folder + "/lab.log")
+    let pipe = try Pipe()
+    guardian = try ChildProcess(
+      Self.guardianCommand(isRoot: isRoot, folder: folder), descriptors: [pipe.reading.number])
+    lifeline = pipe.keepingWriting()
+    first = try Self.firstProcess(below: guardian, log: folder + "/lab.log")
     for host in Host.allCases { hosts[host] = try anchorHost(host) }
     for ((a, aName), (b, bName)) in Self.links {
       try expect(
@@ -69,10 +75,11 @@ public final class Lab {
 
   /// Ends every process of the lab and removes its folder.
   public func close() {
+    if lifeline == nil { return }
+    for process in processes { process.stop(SIGKILL) }
     processes.removeAll()
-    anchor.send(SIGKILL)
-    _ = try? anchor.wait()
-    _ = try? runCommand(["rm", "-rf", folder])
+    lifeline = nil
+    _ = try? guardian.wait()
   }
 
   // MARK: - Commands
@@ -102,7 +109,7 @@ public final class Lab {
 
   /// The command that runs `command` on a host, for programs that want the terminal.
   public func onHost(_ host: Host, _ command: [String]) -> [String] {
-    let enter = ["nsenter", "--target", pid(host), "--mount", "--net", "--", "setpriv", "--pdeathsig", "KILL", "--"]
+    let enter = ["nsenter", "--target", pid(host), "--mount", "--net", "--uts", "--", "setpriv", "--pdeathsig", "KILL", "--"]
     return inLabCommand(enter + command)
   }
 
@@ -127,22 +134,29 @@ public final class Lab {
 
   // MARK: - Making the namespaces
 
-  private static func anchorCommand(isRoot: Bool, folder: String) -> [String] {
-    let user = isRoot ? [] : ["--user", "--map-root-user"]
-    return ["setpriv", "--pdeathsig", "KILL", "unshare"] + user + [
-      "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-      "exec >\(folder)/lab.log 2>&1; echo ready; exec sleep infinity",
+  private static func guardianCommand(isRoot: Bool, folder: String) -> [String] {
+    let user = isRoot ? "" : "--user --map-root-user "
+    return [
+      "sh", "-c",
+      """
+      trap '' HUP INT TERM
+      setpriv --pdeathsig KILL unshare \(user)--net --mount --pid --fork --kill-child --mount-proc \
+        sh -c 'echo ready; sleep infinity & wait' >\(folder)/lab.log 2>&1 &
+      read end
+      kill -KILL $! && wait
+      rm -rf \(folder) || { sleep 1; rm -rf \(folder); }
+      """,
     ]
   }
 
-  private static func firstProcess(below anchor: ChildProcess, log: String) throws -> Int32 {
+  private static func firstProcess(below guardian: ChildProcess, log: String) throws -> Int32 {
     for _ in 0..<500 {
       if let bytes = try? File.read(log), String(decoding: bytes, as: UTF8.self).contains("ready"),
-        let child = childProcesses(of: anchor.identifier).first
+        let maker = childProcesses(of: guardian.identifier).first, let first = childProcesses(of: maker).first
       {
-        return child
+        return first
       }
-      if try anchor.poll() != nil { break }
+      if try guardian.poll() != nil { break }
       usleep(10_000)
     }
     throw LabError(
@@ -218,6 +232,9 @@ public final class LabProcess {
   /// What it has written so far.
   public var output: String { (try? File.read(log)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
+  /// The program's process, as this machine numbers it; nil when it has ended.
+  public var program: Int32? { childProcesses(of: child.identifier).first }
+
   public var isRunning: Bool {
     if ending == nil { ending = try? child.poll() }
     return ending == nil
@@ -245,7 +262,7 @@ public final class LabProcess {
 }
 
 /// The direct children of a process.
-func childProcesses(of process: Int32) -> [Int32] {
+public func childProcesses(of process: Int32) -> [Int32] {
   File.list("/proc").compactMap(Int32.init).filter { candidate in
     guard let bytes = try? File.read("/proc/\(candidate)/stat") else { return false }
     // The second field is a name in parentheses that may hold anything.

@@ -38,10 +38,11 @@ extension Lab {
       [
         "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--interface=isp0",
         "--bind-interfaces", "--no-resolv", "--no-hosts", "--log-queries", "--log-facility=-", "--log-dhcp",
-        "--dhcp-authoritative", "--dhcp-leasefile=\(folder)/provider.leases",
+        "--dhcp-authoritative", "--no-ping", "--dhcp-leasefile=\(folder)/provider.leases",
         "--dhcp-range=203.0.113.10,203.0.113.20,255.255.255.0,\(leaseSeconds)", "--dhcp-option=3,\(address)",
         "--dhcp-option=6,\(address)", "--address=/\(Self.webName)/\(Self.webAddress)",
         "--address=/\(Self.webName)/\(Self.webAddress6)", "--address=/rebind.example/192.168.77.1",
+        "--address=/ads.example/\(Self.webAddress)", "--host-record=brief.example,198.51.100.81,1",
         "--local=/example/",
       ], log: "provider.log")
   }

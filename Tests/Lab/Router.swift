@@ -92,7 +92,10 @@ extension Lab {
       guard addresses.contains("203.0.113."), addresses.contains("192.168.77.1/") else { return false }
       return try lares("status").isSuccess
     }
-    try wait(for: "all daemons") { try !lares("status").output.contains("not running") }
+    try wait(for: "all daemons") {
+      let status = try lares("status").output
+      return !status.contains("not running") && !status.contains("could not be applied")
+    }
   }
 
   /// The router's IPv4 address at the provider.

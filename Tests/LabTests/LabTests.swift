@@ -1,29 +1,48 @@
+import Control
 import Glibc
 import HostSystem
+import Household
 import Lab
 import Testing
+import Wire
 
-@Suite(.serialized) struct LabTests {
-  @Test func hostsSeeEachOtherAsDrawn() throws {
+/// The router end to end: the executable of this build in network namespaces, with real clients. One test after another,
+/// for each starts a whole house.
+@Suite(.serialized) enum LabTests {
+  /// `make soak` runs the same tests with the counts that a release is measured by.
+  static let isSoak = getenv("LARES_SOAK") != nil
+}
+
+extension Lab {
+  /// Runs `body` in a lab whose router has its uplink and serves the household.
+  static func withRouter(_ configuration: String = Lab.configuration, _ body: (Lab) throws -> Void) throws {
     let lab = try Lab()
     defer { lab.close() }
-    try lab.succeed(.provider, ["ip", "addr", "add", "203.0.113.1/24", "dev", "isp0"])
-    try lab.succeed(.provider, ["ip", "link", "set", "isp0", "up"])
-    try lab.succeed(.router, ["ip", "addr", "add", "203.0.113.2/24", "dev", "wan0"])
-    try lab.succeed(.router, ["ip", "link", "set", "wan0", "up"])
-    let ping = try lab.run(.router, ["ping", "-c1", "-W2", "203.0.113.1"])
-    #expect(ping.isSuccess, "\(ping.output)")
-    #expect(try lab.shell(.laptop, "ip -o link show eth0").output.contains("02:00:00:00:00:10"))
-    #expect(try lab.shell(.laptop, "echo x > /etc/resolv.conf && cat /etc/resolv.conf").output == "x\n")
-    #expect(try lab.shell(.phone, "cat /etc/resolv.conf").output == "")
+    try lab.startProvider()
+    try lab.configure(configuration)
+    try lab.startRouter()
+    try lab.waitForRouter()
+    try body(lab)
   }
 
-  @Test func nothingIsLeftBehind() throws {
-    let lab = try Lab()
-    let process = try lab.start(.router, ["sleep", "1000"], log: "sleep.log")
-    #expect(process.isRunning)
-    lab.close()
-    for _ in 0..<500 where process.isRunning { usleep(10_000) }
-    #expect(!process.isRunning)
+  /// The answer of `lares … --json`.
+  func json<Answer: Decodable>(_ type: Answer.Type, _ arguments: String...) throws -> Answer {
+    let result = try lares(arguments + ["--json"])
+    guard result.isSuccess else { throw LabError("lares \(arguments.joined(separator: " ")): \(result.output)") }
+    return try JSON.decode(type, from: Array(result.output.utf8))
+  }
+
+  func status() throws -> StatusReport { try json(StatusReport.self, "status") }
+
+  /// The lease of the host with this hardware address.
+  func lease(of hardware: String) throws -> Lease? {
+    try json([Lease].self, "leases").first { $0.hardware.description == hardware }
+  }
+
+  /// Replaces lares.toml and commits it, kept at once unless told otherwise.
+  @discardableResult
+  func commit(_ configuration: String, _ options: String...) throws -> CommandResult {
+    try configure(configuration)
+    return try lares(["commit"] + (options.isEmpty ? ["--now"] : options))
   }
 }

@@ -22,8 +22,8 @@ struct lares_dhcp_datagram {
 };
 
 enum {
-  /// Most datagrams of one call.
-  LARES_DHCP_BATCH = 128,
+  /// Most datagrams of one call, and so of one sync of leases: what arrives while a slow disk syncs is taken as one.
+  LARES_DHCP_BATCH = 512,
   /// Room for each in the receive buffer. A longer one is cut, and its length is 0.
   LARES_DHCP_STRIDE = 2048,
 };

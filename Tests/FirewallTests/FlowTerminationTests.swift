@@ -1,0 +1,101 @@
+import Household
+import Netlink
+import Testing
+import Wire
+
+@testable import Firewall
+
+/// Which flows end when the household changes.
+@Suite struct FlowTerminationTests {
+  private static let local = Set(["203.0.113.200", "192.168.77.1", "192.168.78.1"].map(Models.address))
+
+  private static func flow(
+    _ source: String, _ destination: String, _ port: UInt16, forwardedTo target: (String, UInt16)? = nil,
+    transport: UInt8 = 6
+  ) -> Flow {
+    let (from, to) = (Models.address(source), Models.address(destination))
+    return Flow(
+      original: FlowTuple(
+        source: from, destination: to, transport: transport, sourcePort: 40_000, destinationPort: port),
+      reply: FlowTuple(
+        source: target.map { Models.address($0.0) } ?? to, destination: from, transport: transport,
+        sourcePort: target?.1 ?? port, destinationPort: 40_000), identifier: 1, status: target == nil ? 0 : 32)
+  }
+
+  private static let web = flow("192.0.2.9", "203.0.113.200", 8080, forwardedTo: ("192.168.77.10", 80))
+  private static let print = flow("192.168.78.9", "192.168.77.10", 631)
+  private static let nasOut = flow("192.168.77.10", "192.0.2.9", 443)
+  private static let guestOut = flow("192.168.78.9", "192.0.2.9", 443)
+  private static let console = flow("192.168.77.9", "192.168.77.1", 443)
+  private static let own = flow("203.0.113.200", "192.0.2.1", 53, transport: 17)
+  private static let all = [web, print, nasOut, guestOut, console, own]
+
+  private static func ended(
+    _ change: (inout HouseholdModel, inout FirewallDynamics) -> Void, isOldKnown: Bool = true
+  ) -> [Flow] {
+    let old = FirewallPolicy(model: Models.typical, dynamic: FirewallDynamics()).ruleset
+    var (model, dynamic) = (Models.typical, FirewallDynamics())
+    change(&model, &dynamic)
+    return FlowTermination(
+      old: isOldKnown ? old : nil, new: FirewallPolicy(model: model, dynamic: dynamic).ruleset, model: model,
+      dynamic: dynamic,
+      local: local
+    ).flowsToEnd(all)
+  }
+
+  @Test(arguments: [true, false]) func nothingEndsWhereNothingChanges(_ isOldKnown: Bool) {
+    #expect(Self.ended({ _, _ in }, isOldKnown: isOldKnown).isEmpty)
+  }
+
+  @Test func aPauseEndsWhatTheDeviceHasWithTheInternet() {
+    #expect(Self.ended { $1.paused = ["nas"] } == [Self.web, Self.nasOut])
+  }
+
+  @Test func aRemovedForwardEndsItsFlows() {
+    #expect(Self.ended { model, _ in model.forwards = [] } == [Self.web])
+  }
+
+  @Test func aForwardThatLeadsElsewhereEndsItsFlows() {
+    #expect(Self.ended { model, _ in model.forwards[0].devicePort = 81 } == [Self.web])
+    #expect(
+      Self.ended { model, _ in model.devices[0].addresses = [Models.address("192.168.77.12")] } == [
+        Self.web, Self.print,
+      ])
+  }
+
+  @Test func aForwardForOtherSourcesEndsThoseOfTheRest() {
+    #expect(Self.ended { model, _ in model.forwards[0].sources = [.prefix(Models.prefix("192.0.2.9/32"))] }.isEmpty)
+    #expect(
+      Self.ended { model, _ in model.forwards[0].sources = [.prefix(Models.prefix("192.0.2.8/32"))] } == [Self.web])
+  }
+
+  @Test func aTightenedAllowRuleEndsWhatItNoLongerAllows() {
+    #expect(Self.ended { model, _ in model.allows[0].ports = [600...650] }.isEmpty)
+    #expect(Self.ended { model, _ in model.allows[0].ports = [632...650] } == [Self.print])
+    #expect(Self.ended { model, _ in model.allows = [] } == [Self.print])
+  }
+
+  @Test func anIsolatedNetworkLosesTheConsole() {
+    #expect(Self.ended { model, _ in model.networks[0].isolated = true } == [Self.console])
+  }
+
+  @Test func strangersLoseWhatOnlyKnownDevicesHave() {
+    let ended = Self.ended { model, dynamic in
+      model.networks[1].unknown = .ask
+      dynamic.bindings = [
+        LeaseBinding(
+          address: Models.ipv4("192.168.78.9"), hardware: Models.mac(Scenario.stranger), network: "guest")
+      ]
+    }
+    #expect(ended == [Self.print, Self.guestOut])
+  }
+
+  @Test func additionsEndNothingAndNeedNoLook() {
+    let old = FirewallPolicy(model: Models.everything, dynamic: FirewallDynamics()).ruleset
+    var dynamic = FirewallDynamics(addresses: ["tablet": [Models.address("192.168.77.120")]])
+    #expect(FirewallPolicy(model: Models.everything, dynamic: dynamic).ruleset.onlyAdds(to: old))
+    dynamic.paused = ["tablet"]
+    #expect(!FirewallPolicy(model: Models.everything, dynamic: dynamic).ruleset.onlyAdds(to: old))
+    #expect(!old.onlyAdds(to: FirewallPolicy(model: Models.everything, dynamic: Models.busy).ruleset))
+  }
+}

@@ -1,0 +1,48 @@
+"""Sends packets with any source and any flags, one for each line of standard input:
+
+    NUMBER udp|tcp|null|echo SOURCE DESTINATION PORT [HOP-LIMIT]
+
+`tcp` is a SYN, `null` a segment without any flag, `echo` a ping. Each carries the mark `lares-probe NUMBER`, by which canary.py knows it.
+"""
+import socket, struct, sys
+
+SEQUENCE = 0x1A4E5000
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def packet(number, kind, source, destination, port):
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    ends = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
+    if kind == "udp":
+        protocol, mark = 17, f"lares-probe {number}".encode()
+        body = struct.pack("!4H", 40000 + number, port, 8 + len(mark), 0) + mark
+    else:
+        protocol, flags = 6, 2 if kind == "tcp" else 0
+        body = struct.pack("!2H2I2B3H", 40000 + number, port, SEQUENCE | number, 0, 0x50, flags, 1024, 0, 0)
+    if kind == "echo":
+        protocol, mark = 58 if family == socket.AF_INET6 else 1, f"lares-probe {number}".encode()
+        body = struct.pack("!2B3H", 128 if family == socket.AF_INET6 else 8, 0, 0, 1, number) + mark
+    pseudo = ends + struct.pack("!I3xB", len(body), protocol)
+    if protocol == 1:
+        pseudo = b""
+    at = {1: 2, 58: 2, 17: 6, 6: 16}[protocol]
+    body = body[:at] + struct.pack("!H", checksum(pseudo + body)) + body[at + 2 :]
+    if family == socket.AF_INET:
+        return family, struct.pack("!2B3H2BH", 0x45, 0, 20 + len(body), number, 0, 64, protocol, 0) + ends + body
+    return family, struct.pack("!IH2B", 6 << 28, len(body), protocol, 64) + ends + body
+
+
+sockets = {family: socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) for family in (socket.AF_INET, socket.AF_INET6)}
+for line in sys.stdin:
+    number, kind, source, destination, port = line.split()
+    family, data = packet(int(number), kind, source, destination, int(port))
+    try:
+        sockets[family].sendto(data, (destination, 0))
+    except OSError as error:
+        print(line.strip(), error, flush=True)

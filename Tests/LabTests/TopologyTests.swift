@@ -1,0 +1,74 @@
+import Glibc
+import HostSystem
+import Lab
+import Testing
+
+extension LabTests {
+  /// The lab itself.
+  @Suite struct TopologyTests {
+    @Test func hostsSeeEachOtherAsDrawn() throws {
+      let lab = try Lab()
+      defer { lab.close() }
+      try lab.succeed(.provider, ["ip", "addr", "add", "203.0.113.1/24", "dev", "isp0"])
+      try lab.succeed(.provider, ["ip", "link", "set", "isp0", "up"])
+      try lab.succeed(.router, ["ip", "addr", "add", "203.0.113.2/24", "dev", "wan0"])
+      try lab.succeed(.router, ["ip", "link", "set", "wan0", "up"])
+      let ping = try lab.run(.router, ["ping", "-c1", "-W2", "203.0.113.1"])
+      #expect(ping.isSuccess, "\(ping.output)")
+      #expect(try lab.shell(.laptop, "ip -o link show eth0").output.contains("02:00:00:00:00:10"))
+      #expect(try lab.shell(.laptop, "echo x > /etc/resolv.conf && cat /etc/resolv.conf").output == "x\n")
+      #expect(try lab.shell(.phone, "cat /etc/resolv.conf").output == "")
+    }
+
+    /// Everything of the lab is in a process namespace that ends with it: no process means no namespace either.
+    @Test func nothingIsLeftBehind() throws {
+      var processes: [Int32] = []
+      var folder = ""
+      try Lab.withRouter { lab in
+        folder = lab.folder
+        try lab.lease(.phone, with: .udhcpc)
+        processes = [lab.router, lab.server, lab.web].compactMap { $0?.program }
+        processes += Lab.Daemon.allCases.compactMap { lab.process(of: $0) }
+        #expect(processes.count == 7)
+      }
+      for _ in 0..<500 where processes.contains(where: { kill($0, 0) == 0 }) { usleep(10_000) }
+      #expect(!processes.contains { kill($0, 0) == 0 })
+      #expect(access(folder, F_OK) != 0, "\(folder) is still there")
+      let mounts = String(decoding: try File.read("/proc/self/mounts"), as: UTF8.self)
+      #expect(!mounts.contains(folder))
+    }
+
+    /// The same when the program that made the lab is killed.
+    @Test func aKilledLabLeavesNothingBehind() throws {
+      let tool = File.folderName(of: Lab.executable) + "/lares-lab"
+      let output = try Descriptor(opening: "/dev/null", O_WRONLY)
+      let child = try ChildProcess([tool, "run"], descriptors: [nil, output.number, output.number])
+      var below: [Int32] = []
+      for _ in 0..<500 where below.count < 4 {
+        usleep(20_000)
+        below = descendants(of: child.identifier)
+      }
+      let folders = File.list("/tmp").filter { $0.hasPrefix("lares-lab-") && owner("/tmp/" + $0, isAmong: below) }
+      #expect(folders.count == 1)
+      child.send(SIGKILL)
+      _ = try child.wait()
+      for _ in 0..<1_000 where folders.contains(where: { access("/tmp/" + $0, F_OK) == 0 }) { usleep(10_000) }
+      for _ in 0..<500 where below.contains(where: { kill($0, 0) == 0 }) { usleep(10_000) }
+      #expect(!below.contains { kill($0, 0) == 0 })
+      #expect(!folders.contains { access("/tmp/" + $0, F_OK) == 0 })
+    }
+
+    private func descendants(of process: Int32) -> [Int32] {
+      let children = childProcesses(of: process)
+      return children + children.flatMap { descendants(of: $0) }
+    }
+
+    /// Whether one of the processes names the folder in its arguments.
+    private func owner(_ folder: String, isAmong processes: [Int32]) -> Bool {
+      processes.contains { process in
+        let line = (try? File.read("/proc/\(process)/cmdline")) ?? []
+        return String(decoding: line, as: UTF8.self).contains(folder)
+      }
+    }
+  }
+}
