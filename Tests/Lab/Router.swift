@@ -1,5 +1,6 @@
 import Glibc
 public import HostSystem
+import Wire
 
 extension Lab {
   /// The configuration that the lab's router starts with.
@@ -77,8 +78,9 @@ extension Lab {
   /// Waits until `condition` holds, asking every 50 ms.
   ///
   /// - Throws: `LabError` that names what was waited for.
-  public func wait(for what: String, seconds: Int = 15, until condition: () throws -> Bool) throws {
-    for _ in 0..<seconds * 20 {
+  public func wait(for what: String, seconds: Int = 20, until condition: () throws -> Bool) throws {
+    let start = Clock.now
+    while Clock.now.milliseconds(since: start) < Int64(seconds) * 1_000 {
       if try condition() { return }
       usleep(50_000)
     }
