@@ -12,6 +12,14 @@ public struct Capabilities: OptionSet, Sendable {
   /// CAP_NET_RAW: packet sockets.
   public static let rawNetwork = Capabilities(rawValue: 1 << 13)
 
+  /// As capabilities(7) writes them: `CAP_NET_ADMIN, CAP_NET_RAW`.
+  var names: String {
+    let known: [(Capabilities, String)] = [
+      (.bindService, "CAP_NET_BIND_SERVICE"), (.networkAdministration, "CAP_NET_ADMIN"), (.rawNetwork, "CAP_NET_RAW"),
+    ]
+    return known.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+  }
+
   /// What this process has now.
   public static var effective: Capabilities { Capabilities(rawValue: lares_capget()) }
 }
@@ -28,8 +36,9 @@ public enum Privileges {
   /// - Throws: where a capability that the daemon needs is missing, or one that it must not have stays.
   public static func reduce(to capabilities: Capabilities, user: UInt32?) throws(SystemError) -> [String] {
     var notes: [String] = []
-    guard Capabilities.effective.isSuperset(of: capabilities) else {
-      throw SystemError("keeping the network capabilities this daemon needs (start it as root)", code: EPERM)
+    let missing = capabilities.subtracting(.effective)
+    guard missing.isEmpty else {
+      throw SystemError("keeping \(missing.names), without which this daemon cannot work (start it as root)", code: EPERM)
     }
     for capability in 0..<64 where capabilities.rawValue & 1 << UInt64(capability) == 0 {
       _ = lares_prctl(PR_CAPBSET_DROP, UInt(capability), 0)

@@ -30,7 +30,7 @@ public enum DHCPClientProgram: String, CaseIterable, Sendable {
     switch self {
     case .dhclient: "kill $(cat /run/dhclient.pid); sleep 0.2; \(start)"
     case .udhcpc: "kill -USR1 $(cat /run/udhcpc.pid)"
-    case .dhcpcd: "dhcpcd --rebind eth0"
+    case .dhcpcd: "dhcpcd -4 --rebind eth0"
     case .networkd: "kill -KILL $(cat /run/networkd.pid); sleep 0.2; \(start)"
     }
   }
@@ -40,7 +40,7 @@ public enum DHCPClientProgram: String, CaseIterable, Sendable {
     switch self {
     case .dhclient: "dhclient -v -r -pf /run/dhclient.pid -lf /var/lib/dhcp/dhclient.leases eth0"
     case .udhcpc: "kill -USR2 $(cat /run/udhcpc.pid)"
-    case .dhcpcd: "dhcpcd --release eth0"
+    case .dhcpcd: "dhcpcd -4 --release eth0"
     case .networkd: "kill $(cat /run/networkd.pid)"
     }
   }

@@ -43,7 +43,9 @@ extension LabTests {
       }
       try lab.wait(for: "the uplink's addresses") {
         let addresses = try lab.run(.router, ["ip", "-br", "address", "show", "wan0"]).output
-        return uplink.allSatisfy { addresses.contains($0 + "/") }
+        guard uplink.allSatisfy({ addresses.contains($0 + "/") }) else { return false }
+        // Until nobody else turns out to have an address it is not answered for (RFC 4862).
+        return try lab.run(.router, ["ip", "address", "show", "tentative"]).output.isEmpty
       }
     }
 
