@@ -114,7 +114,7 @@ import Wire
   }
 }
 
-/// Committed bytes to begin with: Tests/Corpus, a folder for each kind.
+/// Committed bytes to begin with: Tests/Fuzz, a folder for each kind.
 enum Corpus {
   struct File: Sendable, CustomTestStringConvertible {
     var name: String
@@ -126,7 +126,7 @@ enum Corpus {
 
   static func files(_ kind: String) throws -> [File] {
     let tests = "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/")
-    let folder = "/\(tests)/Corpus/\(kind)"
+    let folder = "/\(tests)/Fuzz/\(kind)/corpus"
     guard let stream = opendir(folder) else { throw SystemError("opening \(folder)") }
     defer { closedir(stream) }
     var names: [String] = []
