@@ -108,7 +108,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "AddressService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household", "NameService", "Netlink",
+        "AddressService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household", "NameService",
+        "Netlink",
         "Uplink", "Wire",
       ],
       path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),

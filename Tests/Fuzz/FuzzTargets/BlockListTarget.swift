@@ -3,7 +3,7 @@ import Wire
 
 extension FuzzTarget {
   /// Blocklists of every syntax: every line is counted, and where the bytes are cut into pieces does not matter.
-  static let blockList = FuzzTarget("blocklist", maximumLength: 16_384) { bytes in
+  static let blockList = FuzzTarget("blocklist") { bytes in
     let (report, list) = read(bytes, inPiecesOf: max(bytes.count, 1))
     let newlines = bytes.count { $0 == UInt8(ascii: "\n") }
     let isUnended = !bytes.isEmpty && bytes.last != UInt8(ascii: "\n")

@@ -4,7 +4,7 @@ import Wire
 extension FuzzTarget {
   /// Messages of DHCP servers, as offer, acknowledgement and refusal, in every state in which the client listens: what it takes
   /// can be used.
-  static let dhcpClient = FuzzTarget("dhcp-client", maximumLength: 1_500) { bytes in
+  static let dhcpClient = FuzzTarget("dhcp-client") { bytes in
     for types in [
       [DHCPv4MessageType.offer, .acknowledge, .acknowledge, .refuse], [.offer, .refuse, .offer, .acknowledge],
       [.acknowledge, .offer, .acknowledge, .refuse],

@@ -7,7 +7,7 @@
   extension FuzzTarget {
     /// What the kernel says of the packet filter: a table agrees with itself, a set's elements are in order, a dropped packet is
     /// described or passed over.
-    static let firewall = FuzzTarget("firewall", maximumLength: 4_096) { bytes in
+    static let firewall = FuzzTarget("firewall") { bytes in
       for family in [TableFamily.inet, .bridge] { try checkTable(bytes, family) }
       for shape in [
         ElementTable(keyLength: 4), ElementTable(keyLength: 4, isRanges: true),

@@ -3,13 +3,10 @@
 /// `make fuzz` runs each under libFuzzer; a test runs each over its committed corpus, Tests/Fuzz/NAME/corpus.
 public struct FuzzTarget: Sendable {
   public let name: String
-  /// Largest input in bytes that is worth trying.
-  public let maximumLength: Int
   private let body: @Sendable ([UInt8]) throws -> Void
 
-  init(_ name: String, maximumLength: Int, _ body: @escaping @Sendable ([UInt8]) throws -> Void) {
+  init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws -> Void) {
     self.name = name
-    self.maximumLength = maximumLength
     self.body = body
   }
 

@@ -3,7 +3,7 @@ import Wire
 extension FuzzTarget {
   /// The API's messages: where the bytes are cut does not matter, nothing is longer than the limits, and what was read
   /// can be written and read again.
-  static let http = FuzzTarget("http", maximumLength: 4_096) { bytes in
+  static let http = FuzzTarget("http") { bytes in
     let whole = requests(in: [bytes])
     let pieces = requests(in: bytes.map { [$0] })
     try promise(whole == pieces, "byte by byte: \(pieces); at once: \(whole)")
