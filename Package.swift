@@ -32,6 +32,8 @@ let package = Package(
     .executable(name: "echo", targets: ["echo"]),
     // A guest for the tests only.
     .executable(name: "faults", targets: ["faults"]),
+    // What `make fuzz` links with libFuzzer.
+    .library(name: "FuzzTargets", type: .static, targets: ["FuzzTargets"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -111,6 +113,17 @@ let package = Package(
     .executableTarget(
       name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
       path: "Tests/AddressServer", swiftSettings: swiftSettings),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "AddressService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household", "NameService",
+        "Netlink",
+        "Uplink", "Wire",
+      ],
+      path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FuzzTargetsTests", dependencies: ["FuzzTargets", "HostSystem"], path: "Tests/Fuzz/FuzzTargetsTests",
+      swiftSettings: swiftSettings),
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),
