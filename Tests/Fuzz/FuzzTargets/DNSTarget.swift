@@ -110,7 +110,7 @@
       try promise(cache.find(key)?.answer == stored, "the cache gives another answer than it got")
       var writer = ByteWriter()
       func append(_ entry: CacheEntry) { CacheDump.append(entry, stored: 1, expires: 2, to: &writer) }
-      cache.forEach(append)
+      cache.visitAll(append)
       let kept = CacheDump.read(CacheDump.file([writer.bytes]))
       try promise(kept?.map(\.records) == [stored.records], "the cache's file gives another answer than it got")
     }
