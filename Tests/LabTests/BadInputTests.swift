@@ -140,10 +140,10 @@ extension LabTests {
               stream.close()
           """
         try lab.succeed(.laptop, ["python3", "-c", packets])
-        try lab.wait(for: "the count") {
-          let after = try malformed(lab)
-          return after.dhcp >= before.dhcp + 64 && after.dns > before.dns
-        }
+        usleep(3_000_000)
+        let after = try malformed(lab)
+        #expect(after.dhcp >= before.dhcp + 60)
+        #expect(after.dns >= before.dns + 100)
         #expect(try lab.status().problems.isEmpty)
         try lab.lease(.phone, with: .udhcpc)
         #expect(try lab.run(.phone, ["dig", "+short", "+time=2", Lab.webName]).output.contains(Lab.webAddress))

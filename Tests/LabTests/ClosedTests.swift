@@ -45,7 +45,7 @@ extension LabTests {
         let addresses = try lab.run(.router, ["ip", "-br", "address", "show", "wan0"]).output
         guard uplink.allSatisfy({ addresses.contains($0 + "/") }) else { return false }
         // Until nobody else turns out to have an address it is not answered for (RFC 4862).
-        return try lab.run(.router, ["ip", "address", "show", "tentative"]).output.isEmpty
+        return try lab.run(.router, ["ip", "address", "show", "dev", "wan0", "tentative"]).output.isEmpty
       }
     }
 
