@@ -104,7 +104,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     .target(
-      name: "Lab", dependencies: ["HostSystem", "Wire"], path: "Tests/Lab", exclude: ["Tools"], swiftSettings: swiftSettings),
+      name: "Lab", dependencies: ["HostSystem", "Wire"], path: "Tests/Lab", exclude: ["Tools"],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
       swiftSettings: swiftSettings),

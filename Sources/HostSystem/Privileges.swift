@@ -38,7 +38,8 @@ public enum Privileges {
     var notes: [String] = []
     let missing = capabilities.subtracting(.effective)
     guard missing.isEmpty else {
-      throw SystemError("keeping \(missing.names), without which this daemon cannot work (start it as root)", code: EPERM)
+      throw SystemError(
+        "keeping \(missing.names), without which this daemon cannot work (start it as root)", code: EPERM)
     }
     for capability in 0..<64 where capabilities.rawValue & 1 << UInt64(capability) == 0 {
       _ = lares_prctl(PR_CAPBSET_DROP, UInt(capability), 0)

@@ -109,7 +109,9 @@ public final class Lab {
 
   /// The command that runs `command` on a host, for programs that want the terminal.
   public func onHost(_ host: Host, _ command: [String]) -> [String] {
-    let enter = ["nsenter", "--target", pid(host), "--mount", "--net", "--uts", "--", "setpriv", "--pdeathsig", "KILL", "--"]
+    let enter = [
+      "nsenter", "--target", pid(host), "--mount", "--net", "--uts", "--", "setpriv", "--pdeathsig", "KILL", "--",
+    ]
     return inLabCommand(enter + command)
   }
 

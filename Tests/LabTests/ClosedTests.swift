@@ -12,10 +12,11 @@ extension LabTests {
     static let tcp = [22, 53, 80, 443, 631, 853, 8081, 9100]
     static let udp = [53, 67, 123, 161, 547, 1900, 5351, 5353]
     /// Addresses of the router and of home hosts, as seen from outside.
-    static let targets = uplink + [
-      "192.168.77.1", "fd00:77::1", "192.168.78.1", "fd00:78::1", "192.168.77.10", "fd00:77::10", "192.168.78.20",
-      "fd00:78::20",
-    ]
+    static let targets =
+      uplink + [
+        "192.168.77.1", "fd00:77::1", "192.168.78.1", "fd00:78::1", "192.168.77.10", "fd00:77::10", "192.168.78.20",
+        "fd00:78::20",
+      ]
     static let configuration = Lab.configuration.replacing(
       "method = \"dhcp\"",
       with: """
@@ -30,8 +31,10 @@ extension LabTests {
       try lab.startProvider()
       try lab.routeHomePrefixesFromProvider(via: uplink[0], via6: uplink[1])
       try lab.configure(configuration)
-      try lab.setAddresses(.laptop, "192.168.77.10/24", "fd00:77::10/64", gateway: "192.168.77.1", gateway6: "fd00:77::1")
-      try lab.setAddresses(.visitor, "192.168.78.20/24", "fd00:78::20/64", gateway: "192.168.78.1", gateway6: "fd00:78::1")
+      try lab.setAddresses(
+        .laptop, "192.168.77.10/24", "fd00:77::10/64", gateway: "192.168.77.1", gateway6: "fd00:77::1")
+      try lab.setAddresses(
+        .visitor, "192.168.78.20/24", "fd00:78::20/64", gateway: "192.168.78.1", gateway6: "fd00:78::1")
       return try [Lab.Host.router, .laptop, .visitor].map {
         try lab.startCanary($0, tcp: tcp.filter { $0 != 53 }, udp: udp.filter { $0 != 53 && $0 != 67 })
       }

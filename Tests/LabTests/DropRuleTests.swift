@@ -50,7 +50,8 @@ extension LabTests {
       (
         .laptop,
         [
-          "udp 10.1.2.3 198.51.100.80 161", "udp 2001:db8:99::1 2001:db8:80::80 161", "null 192.168.77.10 198.51.100.80 80",
+          "udp 10.1.2.3 198.51.100.80 161", "udp 2001:db8:99::1 2001:db8:80::80 161",
+          "null 192.168.77.10 198.51.100.80 80",
           "null 192.168.77.10 192.168.77.1 443", "udp 192.168.77.10 198.51.100.66 161",
           "udp 2001:db8:77::10 2001:db8:66::66 161", "udp fd00:77::10 2001:db8:80::80 161",
           // As if it were the paused phone, from its own network card.
@@ -126,7 +127,9 @@ extension LabTests {
             DropRule(
               name: "\(chain) policy",
               removal: "nft 'add chain inet lares \(chain) { type filter hook \(hook) priority 0; policy accept; }'"))
-        } else if words.contains("drop"), let comment = line.split(separator: "\"").dropFirst().first, let handle = words.last {
+        } else if words.contains("drop"), let comment = line.split(separator: "\"").dropFirst().first,
+          let handle = words.last
+        {
           rules.append(
             DropRule(name: "\(chain) \(comment)", removal: "nft delete rule inet lares \(chain) handle \(handle)"))
         }
@@ -143,11 +146,14 @@ extension LabTests {
       try lab.startRouter()
       try ClosedTests.waitForRouter(lab)
       try lab.lease(.laptop, with: .udhcpc)
-      try lab.setAddresses(.phone, "192.168.77.11/24", "2001:db8:77::11/64", gateway: "192.168.77.1", gateway6: "2001:db8:77::1")
+      try lab.setAddresses(
+        .phone, "192.168.77.11/24", "2001:db8:77::11/64", gateway: "192.168.77.1", gateway6: "2001:db8:77::1")
       try lab.shell(
         .laptop,
-        "ip address add 2001:db8:77::10/64 dev eth0 nodad; ip address add fd00:77::10/64 dev eth0 nodad; ip -6 route add default via 2001:db8:77::1")
-      try lab.setAddresses(.visitor, "192.168.78.20/24", "fd00:78::20/64", gateway: "192.168.78.1", gateway6: "fd00:78::1")
+        "ip address add 2001:db8:77::10/64 dev eth0 nodad; ip address add fd00:77::10/64 dev eth0 nodad; ip -6 route add default via 2001:db8:77::1"
+      )
+      try lab.setAddresses(
+        .visitor, "192.168.78.20/24", "fd00:78::20/64", gateway: "192.168.78.1", gateway6: "fd00:78::1")
       // Networks behind a home device, so that the way back to them is not the uplink.
       try lab.succeed(.router, ["ip", "route", "add", "192.0.2.0/24", "via", "192.168.77.10"])
       try lab.succeed(.router, ["ip", "-6", "route", "add", "2001:db8:55::/48", "via", "2001:db8:77::10"])
@@ -179,7 +185,8 @@ extension LabTests {
       }
       usleep(200_000)
       return zip(listeners, before).flatMap { listener, count in
-        String(decoding: Array(listener.output.utf8.dropFirst(count)), as: UTF8.self).split(separator: "\n").map(String.init)
+        String(decoding: Array(listener.output.utf8.dropFirst(count)), as: UTF8.self).split(separator: "\n").map(
+          String.init)
       }
     }
   }

@@ -11,7 +11,8 @@ import Testing
       bytes.withUnsafeBytes { Self.contains($0, Array(needle.utf8)) }
     }
     #expect(found == [])
-    #expect(bytes.withUnsafeBytes { Self.contains($0, Array("libFoundationEssentials".utf8)) }, "the search finds names")
+    #expect(
+      bytes.withUnsafeBytes { Self.contains($0, Array("libFoundationEssentials".utf8)) }, "the search finds names")
   }
 
   private static func contains(_ bytes: UnsafeRawBufferPointer, _ needle: [UInt8]) -> Bool {

@@ -15,7 +15,8 @@ extension LabTests {
 
     @Test func everyHostResolvesNamesOfTheInternetAndOfTheHouse() throws {
       try withHouse { lab throws in
-        for (host, router) in [(Lab.Host.laptop, "192.168.77.1"), (.phone, "192.168.77.1"), (.visitor, "192.168.78.1")] {
+        for (host, router) in [(Lab.Host.laptop, "192.168.77.1"), (.phone, "192.168.77.1"), (.visitor, "192.168.78.1")]
+        {
           for transport in [[], ["+tcp"]] {
             #expect(try ask(lab, host, router, transport + ["www.example", "A"]) == Lab.webAddress)
             #expect(try ask(lab, host, router, transport + ["www.example", "AAAA"]) == Lab.webAddress6)
@@ -64,7 +65,8 @@ extension LabTests {
         usleep(500_000)
         #expect(try ask() == before)
         #expect(!before.contains(phone))
-        #expect(try lab.run(.router, ["dig", "@192.168.77.1", "+short", "www.example"]).output.contains(Lab.webAddress))
+        #expect(
+          try lab.run(.router, ["dig", "@192.168.77.1", "+short", "www.example"]).output.contains(Lab.webAddress))
       }
     }
 
@@ -92,7 +94,9 @@ extension LabTests {
         #expect(try status(lab, .laptop, "never-asked.example") == "SERVFAIL")
         #expect(try ask(lab, .laptop, "192.168.77.1", ["laptop.home.arpa", "A"]) == "192.168.77.10")
         try lab.startNameServer()
-        try lab.wait(for: "fresh answers") { try ask(lab, .laptop, "192.168.77.1", ["www.example", "A"]) == Lab.webAddress }
+        try lab.wait(for: "fresh answers") {
+          try ask(lab, .laptop, "192.168.77.1", ["www.example", "A"]) == Lab.webAddress
+        }
       }
     }
 
@@ -104,7 +108,8 @@ extension LabTests {
       try lab.startProvider()
       try lab.configure(configuration)
       try File.replace(
-        lab.configurationFolder + "/blocked.txt", with: Array("0.0.0.0 ads.example\n".utf8), mode: 0o644, durable: false)
+        lab.configurationFolder + "/blocked.txt", with: Array("0.0.0.0 ads.example\n".utf8), mode: 0o644, durable: false
+      )
       try lab.startRouter()
       try lab.waitForRouter()
       try lab.lease(.laptop, with: .dhclient)

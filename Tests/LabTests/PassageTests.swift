@@ -98,7 +98,8 @@ extension LabTests {
       try Lab.withRouter { lab in
         try lab.shell(
           .router,
-          "nft add table ip elsewhere; nft add chain ip elsewhere c; nft add rule ip elsewhere c ip saddr 192.0.2.1 drop")
+          "nft add table ip elsewhere; nft add chain ip elsewhere c; nft add rule ip elsewhere c ip saddr 192.0.2.1 drop"
+        )
         let before = try lab.succeed(.router, ["nft", "list", "table", "ip", "elsewhere"])
         try lab.commit(ChangeTests.renamed)
         try lab.restartRouter()
@@ -113,9 +114,12 @@ extension LabTests {
     /// A router that serves, and hosts of which each has its address.
     private func withHouse(_ configuration: String, _ body: (Lab) throws -> Void) throws {
       try Lab.withRouter(configuration) { lab in
-        try lab.setAddresses(.laptop, "192.168.77.10/24", "fd00:77::10/64", gateway: "192.168.77.1", gateway6: "fd00:77::1")
-        try lab.setAddresses(.phone, "192.168.77.11/24", "fd00:77::11/64", gateway: "192.168.77.1", gateway6: "fd00:77::1")
-        try lab.setAddresses(.visitor, "192.168.78.20/24", "fd00:78::20/64", gateway: "192.168.78.1", gateway6: "fd00:78::1")
+        try lab.setAddresses(
+          .laptop, "192.168.77.10/24", "fd00:77::10/64", gateway: "192.168.77.1", gateway6: "fd00:77::1")
+        try lab.setAddresses(
+          .phone, "192.168.77.11/24", "fd00:77::11/64", gateway: "192.168.77.1", gateway6: "fd00:77::1")
+        try lab.setAddresses(
+          .visitor, "192.168.78.20/24", "fd00:78::20/64", gateway: "192.168.78.1", gateway6: "fd00:78::1")
         for host in [Lab.Host.laptop, .phone, .visitor] {
           try lab.wait(for: "\(host) to reach the Internet") {
             try fetch(lab, host, "http://\(Lab.webAddress)/") == Lab.webPage

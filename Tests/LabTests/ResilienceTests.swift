@@ -124,10 +124,12 @@ extension LabTests {
       try Lab.withRouter { lab in
         try lab.lease(.laptop, with: .udhcpc)
         try lab.lease(.phone, with: .udhcpc)
-        try File.replace(lab.folder + "/stream", with: Array("#!/bin/sh\n\(Self.stream)\n".utf8), mode: 0o755, durable: false)
+        try File.replace(
+          lab.folder + "/stream", with: Array("#!/bin/sh\n\(Self.stream)\n".utf8), mode: 0o755, durable: false)
         for (host, port) in [(Lab.Host.provider, "8000"), (.laptop, "80")] {
           _ = try lab.start(
-            host, ["busybox", "nc", "-ll", "-p", port, "-e", lab.folder + "/stream"], log: "stream-\(host.rawValue).log")
+            host, ["busybox", "nc", "-ll", "-p", port, "-e", lab.folder + "/stream"], log: "stream-\(host.rawValue).log"
+          )
         }
         try lab.wait(for: "the Internet") { try lab.run(.laptop, ["ping", "-c1", "-W1", Lab.webAddress]).isSuccess }
         try body(lab)

@@ -16,7 +16,11 @@ extension LabTests {
           Self.expectNone(in: answer.output, "the answer to secret set")
         }
         try lab.run(
-          .router, ["curl", "-sS", "-H", "Authorization: Bearer \(Self.secrets["scraper"]!)", "http://192.168.77.1:9100/metrics"])
+          .router,
+          [
+            "curl", "-sS", "-H", "Authorization: Bearer \(Self.secrets["scraper"]!)",
+            "http://192.168.77.1:9100/metrics",
+          ])
         try lab.commit(MetricsTests.withMetrics + "# a change\n")
         for daemon in Lab.Daemon.allCases { try lab.crash(daemon) }
         try lab.waitForRouter()
