@@ -12,7 +12,7 @@ SWIFT_RELEASE := -c release --static-swift-stdlib
 # Installs what is missing, and lets no package start a service of its own. One call for each list of packages.
 install = @scripts/install-packages $(1)
 
-.PHONY: all build run lab test soak bench $(BENCHMARKS:%=bench-%) fuzz format lint docs clean
+.PHONY: all build run lab test soak bench $(BENCHMARKS:%=bench-%) format lint docs clean
 all: build
 
 build:
@@ -35,12 +35,12 @@ test:
 	swift build --build-tests
 	swift test --skip-build
 
-# The same tests with the counts that a release is measured by.
+# The same tests with the counts that a release is measured by, resumable; scripts/soak says how.
 soak:
 	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	$(MAKE) services
 	swift build --build-tests
-	LARES_SOAK=1 swift test --skip-build
+	scripts/soak
 
 # Each benchmark runs the best peers beside us in the same run, and ends with lines `ratio NAME …`.
 bench: $(BENCHMARKS:%=bench-%)
@@ -70,3 +70,4 @@ clean:
 	rm -rf .build
 
 include services.mk
+include fuzz.mk

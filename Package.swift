@@ -32,6 +32,8 @@ let package = Package(
     .executable(name: "echo", targets: ["echo"]),
     // A guest for the tests only.
     .executable(name: "faults", targets: ["faults"]),
+    // What `make fuzz` links with libFuzzer.
+    .library(name: "FuzzTargets", type: .static, targets: ["FuzzTargets"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -102,7 +104,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     .target(
-      name: "Lab", dependencies: ["HostSystem", "Wire"], path: "Tests/Lab", exclude: ["Tools"], swiftSettings: swiftSettings),
+      name: "Lab", dependencies: ["HostSystem", "Wire"], path: "Tests/Lab", exclude: ["Tools"],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
       swiftSettings: swiftSettings),
@@ -111,6 +114,17 @@ let package = Package(
     .executableTarget(
       name: "address-server", dependencies: ["AddressService", "HostSystem", "Household", "Wire"],
       path: "Tests/AddressServer", swiftSettings: swiftSettings),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "AddressService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household", "NameService",
+        "Netlink",
+        "Uplink", "Wire",
+      ],
+      path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FuzzTargetsTests", dependencies: ["FuzzTargets", "HostSystem"], path: "Tests/Fuzz/FuzzTargetsTests",
+      swiftSettings: swiftSettings),
     tests("Wire", ["PacketSamples"]),
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),

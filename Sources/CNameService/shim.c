@@ -63,11 +63,11 @@ struct lares_batch *lares_batch_create(void) {
 /// Turns the control message that came into the one that answers with the same address.
 static void answer_from_address_asked(struct lares_endpoint *endpoint, const struct msghdr *message) {
   endpoint->address_length = message->msg_namelen;
-  endpoint->control_length = (uint32_t)message->msg_controllen;
   struct cmsghdr *control = CMSG_FIRSTHDR(message);
-  if (control == NULL) {
-    endpoint->control_length = 0;
-  } else if (control->cmsg_level == IPPROTO_IP) {
+  // Without the padding the kernel has room for either on its stack.
+  endpoint->control_length = control == NULL ? 0 : (uint32_t)control->cmsg_len;
+  if (control == NULL) return;
+  if (control->cmsg_level == IPPROTO_IP) {
     // The route back decides the interface; spec_dst already holds our address.
     ((struct in_pktinfo *)(void *)CMSG_DATA(control))->ipi_ifindex = 0;
   } else {

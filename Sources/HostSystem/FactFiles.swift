@@ -119,7 +119,8 @@ struct FactFiles {
 
   /// Applies whole lines from the start of `bytes`, and returns how many bytes they took.
   static func apply<Value: Codable>(
-    _ bytes: [UInt8], to contents: inout Contents<Value>, header: WritableKeyPath<Contents<Value>, UInt64>
+    _ bytes: [UInt8], to contents: inout Contents<Value>,
+    header: WritableKeyPath<Contents<Value>, UInt64> = \.tailSequence
   ) -> Int {
     var start = 0
     while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {

@@ -26,6 +26,18 @@ public struct HTTPMessageBuffer: Sendable {
   public let headLimit: Int
   public let bodyLimit: Int
   private var bytes: [UInt8] = []
+  /// The head as far as it has come, so that no byte is looked at twice however slowly a client sends.
+  private var head = Head()
+
+  private struct Head {
+    /// Without their ends.
+    var lines: [String] = []
+    /// Where the next line starts, and how far its end has been looked for.
+    var end = 0
+    var searched = 0
+    /// The empty line has come.
+    var isWhole = false
+  }
 
   /// Limits in bytes.
   public init(headLimit: Int = 16_384, bodyLimit: Int = 1 << 20) {
@@ -39,52 +51,55 @@ public struct HTTPMessageBuffer: Sendable {
 
   /// The next whole request; nil until more bytes are there.
   public mutating func nextRequest() throws(HTTPParseError) -> (head: HTTPRequestHead, body: [UInt8])? {
-    guard let (lines, headEnd) = try head() else { return nil }
+    guard try readHead() else { return nil }
+    let lines = head.lines
     let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
     guard parts.count == 3, !parts[0].isEmpty, parts[1].hasPrefix("/"), isVersion(parts[2]) else { throw .malformed }
     let fields = try Self.fields(lines.dropFirst())
-    let head = HTTPRequestHead(method: String(parts[0]), target: String(parts[1]), fields: fields)
-    guard let body = try body(from: headEnd, length: head.value(of: "content-length") ?? "0", fields: fields) else {
+    let request = HTTPRequestHead(method: String(parts[0]), target: String(parts[1]), fields: fields)
+    guard let body = try body(length: request.value(of: "content-length") ?? "0", fields: fields) else {
       return nil
     }
-    return (head, body)
+    return (request, body)
   }
 
   /// The next whole response; nil until more bytes are there. A response must have a Content-Length.
   public mutating func nextResponse() throws(HTTPParseError) -> (head: HTTPResponseHead, body: [UInt8])? {
-    guard let (lines, headEnd) = try head() else { return nil }
+    guard try readHead() else { return nil }
+    let lines = head.lines
     let parts = lines[0].split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count >= 2, isVersion(parts[0]), parts[1].utf8.count == 3, let status = Int(parts[1]), status >= 100
     else { throw .malformed }
     let fields = try Self.fields(lines.dropFirst())
-    let head = HTTPResponseHead(status: status, fields: fields)
-    guard let length = head.value(of: "content-length") else { throw .malformed }
-    guard let body = try body(from: headEnd, length: length, fields: fields) else { return nil }
-    return (head, body)
+    let response = HTTPResponseHead(status: status, fields: fields)
+    guard let length = response.value(of: "content-length") else { throw .malformed }
+    guard let body = try body(length: length, fields: fields) else { return nil }
+    return (response, body)
   }
 
   private func isVersion(_ text: Substring) -> Bool { text == "HTTP/1.1" || text == "HTTP/1.0" }
 
-  /// The lines of the head without their ends, and the index after the empty line.
-  private func head() throws(HTTPParseError) -> ([String], Int)? {
+  /// Reads on to the head's empty line; false until it is there.
+  private mutating func readHead() throws(HTTPParseError) -> Bool {
     let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
-    var lines: [String] = []
-    var start = 0
-    while let end = bytes[start...].firstIndex(of: lf) {
+    while !head.isWhole, let end = bytes[head.searched...].firstIndex(of: lf) {
       guard end < headLimit else { throw .headTooLarge }
-      let line = end > start && bytes[end - 1] == cr ? bytes[start..<end - 1] : bytes[start..<end]
-      start = end + 1
+      let line = end > head.end && bytes[end - 1] == cr ? bytes[head.end..<end - 1] : bytes[head.end..<end]
       if line.isEmpty {
-        guard !lines.isEmpty else { throw .malformed }
-        return (lines, start)
+        guard !head.lines.isEmpty else { throw .malformed }
+        head.isWhole = true
+      } else {
+        guard let text = String(validating: line, as: UTF8.self), !line.contains(where: { $0 < 32 && $0 != 9 }) else {
+          throw .malformed
+        }
+        head.lines.append(text)
       }
-      guard let text = String(validating: line, as: UTF8.self), !line.contains(where: { $0 < 32 && $0 != 9 }) else {
-        throw .malformed
-      }
-      lines.append(text)
+      (head.end, head.searched) = (end + 1, end + 1)
     }
+    guard !head.isWhole else { return true }
+    head.searched = bytes.count
     if bytes.count > headLimit { throw .headTooLarge }
-    return nil
+    return false
   }
 
   private static func fields(_ lines: ArraySlice<String>) throws(HTTPParseError) -> [HTTPField] {
@@ -107,7 +122,7 @@ public struct HTTPMessageBuffer: Sendable {
   }
 
   private mutating func body(
-    from start: Int, length text: String, fields: [HTTPField]
+    length text: String, fields: [HTTPField]
   ) throws(HTTPParseError) -> [UInt8]? {
     func count(_ name: String) -> Int { fields.count { $0.name.utf8.map(lowercased) == Array(name.utf8) } }
     if count("transfer-encoding") > 0 { throw .unsupportedCoding }
@@ -117,9 +132,10 @@ public struct HTTPMessageBuffer: Sendable {
       throw .malformed
     }
     guard length <= bodyLimit else { throw .bodyTooLarge }
-    guard bytes.count - start >= length else { return nil }
-    let body = Array(bytes[start..<start + length])
-    bytes.removeFirst(start + length)
+    guard bytes.count - head.end >= length else { return nil }
+    let body = Array(bytes[head.end..<head.end + length])
+    bytes.removeFirst(head.end + length)
+    head = Head()
     return body
   }
 }

@@ -31,7 +31,7 @@ import Wire
 
   @Test func mutatedMessagesNeverTrap() throws {
     let seed = Soak.seed(42)
-    let count = 4_000 * Soak.factor
+    let count = Soak.count(4_000, soak: 100_000)
     var generator = SplitMix(state: seed)
     var samples = try Self.samples()
     var script = DHCPScript(probeQuestions: 2)
@@ -56,7 +56,7 @@ import Wire
 
   @Test func randomBytesNeverTrap() {
     var generator = SplitMix(state: Soak.seed(7))
-    for _ in 0..<2_000 * Soak.factor {
+    for _ in 0..<Soak.count(2_000, soak: 50_000) {
       let length = Int(generator.next() % 700)
       var message = (0..<length).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
       if length >= 240, Bool.random(using: &generator) {

@@ -129,7 +129,7 @@ import Wire
     try network.client.shell("ip address add 192.168.77.2/24 dev eth0")
     var generator = SplitMix(state: Soak.seed(77))
     let client = try network.client.run { try HurriedClient() }
-    for round in 0..<6 * Soak.factor {
+    for round in 0..<Soak.count(6, soak: 150) {
       client.begin(14, firstHardware: 0x0200_0001_0000 + UInt64(round % 6) * 14)
       // Either at any time, or at the moment in which an acknowledgement has arrived.
       let pause = round % 2 == 0 ? generator.next() % 12_000 : 100_000

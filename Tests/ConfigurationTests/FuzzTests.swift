@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Configuration
@@ -18,7 +19,7 @@ import Testing
     #expect(corpus.count >= 12)
   }
 
-  @Test(arguments: [UInt64(1), 2]) func `mutated documents are read or refused`(_ seed: UInt64) throws {
+  @Test(arguments: Soak.seeds(1...2, soak: 200)) func `mutated documents are read or refused`(_ seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let names = try TestData.tomlCases("valid/") + TestData.tomlCases("invalid/")
     let seeds = try Self.corpus() + names.map(TestData.tomlCase)
@@ -32,7 +33,9 @@ import Testing
     #expect((200..<3_900).contains(accepted), "the mutations do not reach both sides: \(accepted)")
   }
 
-  @Test(arguments: [UInt64(3), 4]) func `mutated households are read or refused with places`(_ seed: UInt64) throws {
+  @Test(arguments: Soak.seeds(3...4, soak: 200)) func `mutated households are read or refused with places`(
+    _ seed: UInt64
+  ) throws {
     var random = SeededGenerator(seed: seed)
     let seeds = try Self.corpus()
     for _ in 0..<400 {

@@ -1,4 +1,5 @@
 import Configuration
+import TestSupport
 import Testing
 
 /// Edits change the bytes concerned and nothing else.
@@ -106,7 +107,7 @@ import Testing
     #expect(editor.document.text == text)
   }
 
-  @Test(arguments: [1, 2, 3, 4]) func `set then parse gives the value and keeps every other byte`(
+  @Test(arguments: Soak.seeds(1...4, soak: 400)) func `set then parse gives the value and keeps every other byte`(
     _ seed: UInt64
   ) throws {
     var random = SeededGenerator(seed: seed)

@@ -1,5 +1,6 @@
 import Household
 import Netlink
+import TestSupport
 import Testing
 import Wire
 
@@ -10,7 +11,7 @@ import Wire
 @Suite struct ConvergenceTests {
   private static let ports = ["lan0", "lan1", "lan2", "wan0"]
 
-  @Test(arguments: 0..<300 as Range<UInt64>)
+  @Test(arguments: Soak.seeds(0...299, soak: 30_000))
   func everyPlanEndsInWhatIsWanted(seed: UInt64) throws {
     var random = SeededGenerator(state: seed)
     var kernel = SimulatedKernel(hardware: Self.ports.filter { _ in Int.random(in: 0..<5, using: &random) > 0 })

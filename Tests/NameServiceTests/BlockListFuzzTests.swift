@@ -1,4 +1,5 @@
 import HostSystem
+import TestSupport
 import Testing
 
 @testable import NameService
@@ -18,7 +19,7 @@ import Testing
     for bytes in corpus { Self.check(bytes) }
   }
 
-  @Test(arguments: 0..<4 as Range<UInt64>)
+  @Test(arguments: Soak.seeds(0...3, soak: 400))
   func mutationsOfTheCorpusNeverTrap(seed: UInt64) throws {
     var random = SeededGenerator(seed)
     let corpus = try Self.corpus()

@@ -182,7 +182,7 @@ extension BlockList {
 
 /// The table against a model that knows every name by itself.
 @Suite struct BlockListPropertyTests {
-  @Test(arguments: 0..<6 as Range<UInt64>)
+  @Test(arguments: Soak.seeds(0...5, soak: 1_000))
   func matchesLikeAPlainSearch(seed: UInt64) {
     var random = SeededGenerator(seed)
     func randomName() -> String {

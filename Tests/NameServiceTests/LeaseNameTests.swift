@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -106,7 +107,7 @@ import Wire
 
   /// Random leases, many wanting the same names: every name has one holder, none is reserved, order of input changes nothing, a later lease takes
   /// nothing from those before, and each answers forward and reverse.
-  @Test(arguments: 0..<8 as Range<UInt64>)
+  @Test(arguments: Soak.seeds(0...7, soak: 1_000))
   func holdsItsPromisesForRandomLeases(seed: UInt64) throws {
     var random = SeededGenerator(seed)
     let wishes = [

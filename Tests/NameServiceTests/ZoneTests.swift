@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -104,7 +105,7 @@ private let soa = "home.arpa. 10 IN SOA router.home.arpa. hostmaster.home.arpa. 
   }
 
   /// Random records against RFC 1034's rules, applied to the list of records by search.
-  @Test(arguments: 0..<6 as Range<UInt64>)
+  @Test(arguments: Soak.seeds(0...5, soak: 1_000))
   func findsWhatAPlainSearchFinds(seed: UInt64) throws {
     var random = SeededGenerator(seed)
     func randomName(_ labels: [String]) -> String {

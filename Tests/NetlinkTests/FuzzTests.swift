@@ -1,6 +1,7 @@
 import CNetlinkShims
 import Glibc
 import HostSystem
+import TestSupport
 import Testing
 import Wire
 
@@ -8,7 +9,7 @@ import Wire
 
 /// Whatever stands in a datagram, reading it neither traps nor runs on forever. Seeded, so that a failure comes again.
 @Suite struct FuzzTests {
-  @Test(arguments: 0..<4 as Range<UInt64>)
+  @Test(arguments: Soak.seeds(0...3, soak: 400))
   func mutatedMessagesNeverTrap(seed: UInt64) {
     var random = SplitMix64(state: seed)
     var parsed = 0
@@ -114,7 +115,7 @@ import Wire
   }
 }
 
-/// Committed bytes to begin with: Tests/Corpus, a folder for each kind.
+/// Committed bytes to begin with: Tests/Fuzz, a folder for each kind.
 enum Corpus {
   struct File: Sendable, CustomTestStringConvertible {
     var name: String
@@ -126,7 +127,7 @@ enum Corpus {
 
   static func files(_ kind: String) throws -> [File] {
     let tests = "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/")
-    let folder = "/\(tests)/Corpus/\(kind)"
+    let folder = "/\(tests)/Fuzz/\(kind)/corpus"
     guard let stream = opendir(folder) else { throw SystemError("opening \(folder)") }
     defer { closedir(stream) }
     var names: [String] = []

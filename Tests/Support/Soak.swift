@@ -1,14 +1,31 @@
 import Glibc
 
-/// How long tests with random parts run, and where they start.
+/// How much a test does: as much as `make test` has time for, or, in `make soak`, what a release is measured by.
+///
+/// `LARES_SOAK=1` asks for the larger counts, `LARES_SEED` for another place to start from, with either.
 public enum Soak {
-  /// What counts are multiplied with: 1, or where LARES_SOAK is set (`make soak`) its value, at least 25.
-  public static let factor = variable("LARES_SOAK").map { max($0, 25) } ?? 1
+  /// Whether the larger counts are wanted.
+  public static let isOn = number("LARES_SOAK").map { $0 > 0 } ?? false
 
-  /// LARES_SEED, or the test's own seed.
-  public static func seed(_ own: UInt64) -> UInt64 { variable("LARES_SEED").map(UInt64.init) ?? own }
+  /// How often to do something.
+  public static func count(_ usual: Int, soak: Int) -> Int { isOn ? soak : usual }
 
-  private static func variable(_ name: String) -> Int? {
-    getenv(name).flatMap { Int(String(cString: $0)) }.flatMap { $0 >= 0 ? $0 : nil }
+  /// What a generator starts from: LARES_SEED, or the seed that the test has by itself.
+  public static func seed(_ usual: UInt64) -> UInt64 { number("LARES_SEED") ?? usual }
+
+  /// Seeds for the cases of a parameterised test: the usual ones, or as many as `soak` says, from LARES_SEED on.
+  public static func seeds(_ usual: ClosedRange<UInt64>, soak: Int) -> [UInt64] {
+    let first = seed(usual.lowerBound)
+    let number = count(usual.count, soak: soak)
+    return (0..<UInt64(number)).map { first &+ $0 }
+  }
+
+  private static func number(_ name: String) -> UInt64? {
+    guard let text = getenv(name).map({ String(cString: $0) }), !text.isEmpty else { return nil }
+    guard let value = UInt64(text) else {
+      // A soak without the seed that was asked for proves nothing.
+      preconditionFailure("\(name) has to be a whole number, and is \(text)")
+    }
+    return value
   }
 }

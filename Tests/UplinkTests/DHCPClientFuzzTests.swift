@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -8,7 +9,7 @@ import Wire
 @Suite struct DHCPClientFuzzTests {
   private static let home = [IPPrefix("192.168.77.0/24")!, IPPrefix("10.0.0.0/8")!]
 
-  @Test("no bytes break the client, and what it takes is always usable", arguments: 1...8)
+  @Test("no bytes break the client, and what it takes is always usable", arguments: Soak.seeds(1...8, soak: 1_000))
   func survivesAnything(seed: UInt64) {
     var random = SeededRandomness(state: seed)
     var script = ClientScript(homePrefixes: Self.home)
@@ -84,7 +85,9 @@ import Wire
     return broken
   }
 
-  @Test("through loss of three messages in four a lease is got, and kept for a day", arguments: 1...10)
+  @Test(
+    "through loss of three messages in four a lease is got, and kept for a day",
+    arguments: Soak.seeds(1...10, soak: 1_000))
   func survivesLoss(seed: UInt64) {
     var random = SeededRandomness(state: seed)
     var script = ClientScript()

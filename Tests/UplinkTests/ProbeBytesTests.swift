@@ -1,4 +1,5 @@
 import Netlink
+import TestSupport
 import Testing
 import Wire
 
@@ -83,7 +84,7 @@ import Wire
         == nil, "who merely asks for it does not have it")
   }
 
-  @Test("no bytes break the readers of answers", arguments: 1...4)
+  @Test("no bytes break the readers of answers", arguments: Soak.seeds(1...4, soak: 1_000))
   func fuzz(seed: UInt64) {
     var random = SeededRandomness(state: seed)
     let target = IPv6Address("2001:db8::1")!

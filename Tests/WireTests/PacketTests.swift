@@ -1,4 +1,5 @@
 import PacketSamples
+import TestSupport
 import Testing
 import Wire
 
@@ -263,7 +264,7 @@ private let ethernet6 = EthernetHeader(destination: guest, source: host, type: .
 
 @Suite struct MutatedPackets {
   /// No frame traps, and what is accepted is written back as it was.
-  @Test(arguments: 1...4 as ClosedRange<UInt64>) func fromTheFrameUp(seed: UInt64) {
+  @Test(arguments: Soak.seeds(1...4, soak: 400)) func fromTheFrameUp(seed: UInt64) {
     var mutator = PacketMutator(seed: seed)
     var accepted = 0
     for _ in 0..<5_000 {

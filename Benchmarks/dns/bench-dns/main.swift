@@ -3,7 +3,7 @@
 //
 //   core 0: the server that is measured          core 1: the load, and the upstream while caches are filled
 //
-// Only loopback. Every server gets the same names from the same upstream, and every figure is the median of runs that
+// In a network namespace with nothing but loopback. Every server gets the same names from the same upstream, and every figure is the median of runs that
 // take turns.
 import CBenchDNS
 import Glibc
@@ -17,10 +17,13 @@ let benchmark = Benchmark(executable: "/proc/self/exe")
 switch arguments.dropFirst().first {
 case nil: exit(benchmark.run() ? 0 : 1)
 case "echo": exit(bench_echo(port(2)))
-case "authority": exit(bench_authority(port(2)))
+case "authority":
+  bench_die_with_parent()
+  exit(bench_authority(port(2)))
 case "serve":
   exit(serve(port: port(2), upstream: port(3), folder: arguments[4], blocklist: arguments.dropFirst(5).first))
 case "pinned":
+  bench_die_with_parent()
   bench_pin(Int32(arguments[2]) ?? 0)
   var command = arguments[3...].map { strdup($0) } + [nil]
   execvp(arguments[3], &command)

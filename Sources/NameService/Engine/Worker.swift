@@ -103,6 +103,8 @@ final class Worker {
 
   /// Batches handled before other events get their turn.
   private static let batchesPerTurn = 16
+  /// After a batch as large as this more has come meanwhile: asking the socket is cheaper than asking what is ready.
+  private static let busyBatch = 8
 
   private func serveDatagrams(_ socket: Int32) {
     for _ in 0..<Self.batchesPerTurn {
@@ -111,7 +113,7 @@ final class Worker {
       hitPath.serve(count, now: Self.second(Clock.now))
       _ = lares_batch_send(hitPath.batch, Int32(count), socket)
       if hitPath.missCount > 0 { handleMisses(socket) }
-      if count < Int(LARES_BATCH_SIZE) { return }
+      if count < Self.busyBatch { return }
     }
   }
 

@@ -45,6 +45,12 @@ int bench_echo(uint16_t port);
 /// Serves until killed: every query is answered with one A record that lives for a day.
 int bench_authority(uint16_t port);
 
+/// Moves the process into a network namespace of its own with nothing but loopback. 0, or -1 with errno.
+int bench_own_network(void);
+
+/// Has the calling process killed when its parent ends, however that happens.
+void bench_die_with_parent(void);
+
 /// Pins the calling process to one core and, where that is allowed, lets it go before others.
 int bench_pin(int core);
 

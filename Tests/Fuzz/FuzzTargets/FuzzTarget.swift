@@ -1,0 +1,48 @@
+/// One reader of bytes that strangers write, with what must hold whatever they write.
+///
+/// `make fuzz` runs each under libFuzzer; a test runs each over its committed corpus, Tests/Fuzz/NAME/corpus.
+public struct FuzzTarget: Sendable {
+  public let name: String
+  private let body: @Sendable ([UInt8]) throws -> Void
+
+  init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws -> Void) {
+    self.name = name
+    self.body = body
+  }
+
+  /// Feeds the reader. Throws where a promise does not hold; a trap ends the process.
+  public func check(_ bytes: [UInt8]) throws { try body(bytes) }
+
+  /// All targets, each under a name of its own.
+  public static let all = [blockList, dhcpClient, dhcpServer, ethernet, http, toml] + inside
+
+  // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.
+  #if DEBUG || FUZZING
+    private static let inside = [dns, facts, firewall, netlink]
+  #else
+    private static let inside: [FuzzTarget] = []
+  #endif
+}
+
+/// What did not hold of an input.
+public struct BrokenPromise: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// Throws the promise, a sentence, where it does not hold.
+func promise(_ holds: Bool, _ sentence: @autoclosure () -> String) throws(BrokenPromise) {
+  if !holds { throw BrokenPromise(description: sentence()) }
+}
+
+/// Numbers that follow from a seed (SplitMix64), so that an input always has the same course.
+struct SeededNumbers: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var value = state
+    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+    return value ^ value >> 31
+  }
+}
