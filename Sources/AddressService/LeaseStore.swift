@@ -42,10 +42,10 @@ final class LeaseStore {
     }
   }
 
-  /// Tries to store everything; true where it worked.
+  /// Tries to store everything anew; true where it worked. Writing only what is missing would prove nothing where nothing is.
   func recover(_ leases: [IPv4Address: Lease]) -> Bool {
     attempt { (writer) throws(SystemError) in
-      _ = try writer.replaceAll(with: Dictionary(leases.map { ($0.key.description, $0.value) }) { $1 })
+      try writer.rewriteAll(with: Dictionary(leases.map { ($0.key.description, $0.value) }) { $1 })
     }
   }
 

@@ -76,6 +76,22 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
     return try apply(gone.map { ($0, nil) } + changed.map { ($0.key, $0.value) })
   }
 
+  /// Makes `wanted` the whole collection, and writes all of it anew, also where it is what was there: when this returns,
+  /// the storage is known to take writes again.
+  public func rewriteAll(with wanted: [String: Value]) throws(SystemError) {
+    let before = values
+    values = wanted
+    // Never lowered again: the snapshot may have been replaced before an error.
+    sequence += 1
+    do {
+      try compact()
+    } catch {
+      values = before
+      throw error
+    }
+    announcer?.announce()
+  }
+
   private func append(_ bytes: [UInt8]) throws(SystemError) {
     do {
       try tail.writeAll(bytes, to: files.tail)

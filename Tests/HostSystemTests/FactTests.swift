@@ -109,6 +109,34 @@ import Wire
     #expect(Set(reader.values.keys) == ["a", "b"])
   }
 
+  @Test func rewritingKeepsWhatIsWrittenAfterIt() throws {
+    let folder = try TemporaryFolder()
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+      try writer.set("a", pause("a"))
+      try writer.rewriteAll(with: ["b": pause("b")])
+      try writer.set("c", pause("c"))
+    }
+    let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+    #expect(writer.values == ["b": pause("b"), "c": pause("c")])
+  }
+
+  /// Where nothing can be written, rewriting says so even though nothing has changed, and the old facts stay.
+  @Test func rewritingFailsWhereNothingCanBeWritten() throws {
+    let folder = try TemporaryFolder()
+    let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+    try writer.set("a", pause("a"))
+    // A folder in the way of the file that would be written, for root may write everywhere.
+    let obstacle = folder.folders.facts(kind) + "/snapshot.new"
+    try File.makeFolder(obstacle)
+    #expect(throws: SystemError.self) { try writer.rewriteAll(with: writer.values) }
+    #expect(writer.values == ["a": pause("a")])
+    #expect(rmdir(obstacle) == 0)
+    try writer.rewriteAll(with: writer.values)
+    try writer.set("b", pause("b"))
+    #expect(try FactWriter(kind, in: folder.folders, loop: nil).values.count == 2)
+  }
+
   /// The writer replaces both files after the reader has read the first: the reader notices and reads again.
   @Test func tailAheadOfItsSnapshotIsNoticed() throws {
     let folder = try TemporaryFolder()
