@@ -195,7 +195,7 @@ private final class Service {
   }
 
   /// Nothing traps, every frame is counted once, and an answer goes to who asked and is not longer than the question.
-  @Test(arguments: Soak.seeds(1...4, soak: 400)) func mutations(seed: UInt64) throws {
+  @Test(arguments: Soak.seeds(1...4, soak: 4_000)) func mutations(seed: UInt64) throws {
     var mutator = PacketMutator(seed: seed)
     let service = try Service()
     let count = 5_000

@@ -11,7 +11,7 @@ import Wire
 @Suite struct ConvergenceTests {
   private static let ports = ["lan0", "lan1", "lan2", "wan0"]
 
-  @Test(arguments: Soak.seeds(0...299, soak: 30_000))
+  @Test(arguments: Soak.seeds(0...299, soak: 100_000))
   func everyPlanEndsInWhatIsWanted(seed: UInt64) throws {
     var random = SeededGenerator(state: seed)
     var kernel = SimulatedKernel(hardware: Self.ports.filter { _ in Int.random(in: 0..<5, using: &random) > 0 })

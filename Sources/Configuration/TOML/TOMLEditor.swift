@@ -172,7 +172,8 @@ public struct TOMLEditor: Sendable {
       let end = last.range.upperBound
       try apply(end..<end, ", \(member)")
     } else {
-      try apply(node.range, "{ \(member) }")
+      let place = node.range.lowerBound + 1
+      try apply(place..<place, " \(member)" + (place == node.range.upperBound - 1 ? " " : ""))
     }
   }
 
