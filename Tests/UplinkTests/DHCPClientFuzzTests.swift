@@ -106,7 +106,7 @@ import Wire
       if pending.isEmpty { pending = script.wait() }
     }
     #expect(losses == 0)
-    #expect(bound ?? .max < 1_800_000)
+    #expect(bound ?? .max < 7_200_000)
   }
 }
 
