@@ -64,7 +64,7 @@ lint:
 
 # docs/ has pages that come from the code; the tests compare them.
 docs:
-	LARES_UPDATE_DOCS=1 swift test --filter ConfigurationTests
+	LARES_UPDATE_DOCS=1 swift test --filter "ReferencePageTests|MistakesPageTests|RunTimeMistakesTests"
 
 clean:
 	rm -rf .build
