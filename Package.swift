@@ -133,9 +133,17 @@ let package = Package(
     .executableTarget(
       name: "faults", dependencies: ["CLibraryOS", "LibraryOS"], path: "Tests/MachineGuests/faults",
       swiftSettings: swiftSettings),
+    // One apply of the interfaces alone, which tells what it wrote.
+    .executableTarget(
+      name: "interface-manager", dependencies: ["Configuration", "HostSystem", "Interfaces", "Netlink"],
+      path: "Tests/InterfaceManager", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MachineTests", dependencies: ["HostSystem", "PacketSamples", "Wire"], path: "Tests/Machine",
-      swiftSettings: swiftSettings),
+      name: "MachineTests",
+      dependencies: [
+        "Control", "HostSystem", "Household", "Lab", "PacketSamples", "TestSupport", "Wire", "interface-manager",
+        "lares",
+      ],
+      path: "Tests/Machine", exclude: ["Linux"], swiftSettings: swiftSettings),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household", "Wire"]),
