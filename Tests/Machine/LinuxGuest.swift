@@ -33,9 +33,9 @@ final class LinuxGuest {
   /// Boots, and returns when commands can be run.
   ///
   /// - Parameters:
-  ///   - disk: what the machine has as /dev/vda.
+  ///   - disk: QEMU's arguments for /dev/vda.
   ///   - seconds: how long it lives at most.
-  init(disk: DiskAttachment? = nil, seconds: Int = 90) throws {
+  init(disk: [String] = [], seconds: Int = 90) throws {
     let kernel = try Self.kernel
     let folder = try TemporaryFolder()
     let archive = folder.path + "/root"
@@ -43,7 +43,7 @@ final class LinuxGuest {
     try #require(result.isSuccess, "make-root: \(result.output)")
     let shell = try SocketPair(SOCK_STREAM)
     machine = try Guest(
-      Self.command(kernel: kernel, archive: archive) + (disk?.arguments ?? []), descriptors: [shell.theirs.number],
+      Self.command(kernel: kernel, archive: archive) + disk, descriptors: [shell.theirs.number],
       seconds: seconds)
     self.shell = shell.ours
     // A machine that answers has read the archive, which goes with this function.

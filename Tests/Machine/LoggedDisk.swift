@@ -1,0 +1,106 @@
+import Glibc
+import HostSystem
+import TestSupport
+import Testing
+
+/// A disk with an ext4 file system, of whose writes and flushes QEMU keeps a log, so that it can be had as a loss of power
+/// at any point would leave it.
+///
+/// The log has the format of the kernel's dm-log-writes (Documentation/admin-guide/device-mapper/log-writes.rst): a head,
+/// then for each write or flush an entry of one sector, and what was written.
+final class LoggedDisk {
+  /// QEMU's arguments that make this the machine's /dev/vda.
+  let arguments: [String]
+  private let folder: TemporaryFolder
+  private let log: Descriptor
+
+  private static let sector = 512
+
+  init(megabytes: Int = 16) throws {
+    folder = try TemporaryFolder()
+    let script = """
+      cd \(folder.path)
+      truncate --size \(megabytes)M blank
+      mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 blank
+      cp --sparse=always blank disk
+      truncate --size 1G log
+      """
+    let result = try runCommand(["sh", "-ec", script])
+    try #require(result.isSuccess, "\(result.output)")
+    log = try Descriptor(opening: folder.path + "/log", O_RDONLY)
+    // What the machine flushes is safe here without a flush: this machine goes on.
+    let files = [("file", "disk"), ("log", "log")].map { [folder] role, name in
+      "\(role).driver=file,\(role).filename=\(folder.path)/\(name),\(role).cache.no-flush=on"
+    }
+    arguments = [
+      "-blockdev", "driver=blklogwrites,node-name=disk,\(files.joined(separator: ","))", "-device",
+      "virtio-blk-pci,drive=disk",
+    ]
+  }
+
+  /// How many entries the log had at the machine's last flush. QEMU counts before it answers the flush.
+  func position() throws -> Int { Int(try read(8, at: 16).number(at: 0)) }
+
+  /// One write or flush.
+  struct Entry {
+    var place: Int
+    var length: Int
+    var flags: UInt64
+    /// Where in the log its bytes are.
+    var data: Int
+
+    var isFlush: Bool { flags & 1 != 0 }
+    /// Written through the disk's cache (FUA).
+    var isThrough: Bool { flags & 2 != 0 }
+    var isDiscard: Bool { flags & 4 != 0 }
+  }
+
+  /// All that the log holds, in order.
+  func entries() throws -> [Entry] {
+    var entries: [Entry] = []
+    var place = Self.sector
+    while true {
+      let head = try read(32, at: place)
+      let entry = Entry(
+        place: Int(head.number(at: 0)) * Self.sector, length: Int(head.number(at: 8)) * Self.sector,
+        flags: head.number(at: 16), data: place + Self.sector)
+      if entry.length == 0, entry.flags == 0 { return entries }
+      entries.append(entry)
+      place = entry.data + (entry.isDiscard ? 0 : entry.length)
+    }
+  }
+
+  /// Makes a file of the disk as a loss of power leaves it after these entries. What was written before the last flush is
+  /// there.
+  ///
+  /// - Parameter arriving: how many sectors, of those of a write after the last flush, have arrived; the first ones.
+  /// - Returns: the path of the file, which the next call replaces.
+  func image(after entries: ArraySlice<Entry>, arriving: (Int) -> Int) throws -> String {
+    let path = folder.path + "/image"
+    let result = try runCommand(["cp", "--sparse=always", folder.path + "/blank", path])
+    try #require(result.isSuccess, "\(result.output)")
+    let image = try Descriptor(opening: path, O_WRONLY)
+    let flush = entries.lastIndex(where: \.isFlush) ?? entries.startIndex
+    for (index, entry) in zip(entries.indices, entries) where !entry.isDiscard && entry.length > 0 {
+      let isFlushed = index < flush || entry.isThrough
+      let bytes = try read(
+        isFlushed ? entry.length : arriving(entry.length / Self.sector) * Self.sector, at: entry.data)
+      try systemCall("writing \(path)") { pwrite(image.number, bytes, bytes.count, off_t(entry.place)) }
+    }
+    return path
+  }
+
+  private func read(_ count: Int, at place: Int) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let taken = try systemCall("reading the disk's log") { pread(log.number, &bytes, count, off_t(place)) }
+    try #require(taken == count, "the disk's log ends within an entry")
+    return bytes
+  }
+}
+
+extension [UInt8] {
+  /// Eight bytes as the number that they are, the lowest first.
+  fileprivate func number(at place: Int) -> UInt64 {
+    self[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
