@@ -3,8 +3,11 @@
 BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev lld binutils
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base busybox isc-dhcp-client udhcpc dhcpcd-base bind9-dnsutils curl
 TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
-  kea-dhcp4-server unbound
+  kea-dhcp4-server unbound e2fsprogs
 BENCH_PACKAGES := $(TEST_PACKAGES) libnftables1 knot-resolver kea-admin strace
+
+# The kernel that the tests boot in QEMU.
+TEST_KERNEL := linux-image-cloud-amd64
 
 BENCHMARKS := dns firewall dhcp
 
@@ -31,6 +34,7 @@ lab: build
 
 test:
 	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	scripts/unpack-kernel $(TEST_KERNEL) .build/kernel
 	$(MAKE) services
 	swift build --build-tests
 	swift test --skip-build
@@ -38,6 +42,7 @@ test:
 # The same tests with the counts that a release is measured by, resumable; scripts/soak says how.
 soak:
 	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	scripts/unpack-kernel $(TEST_KERNEL) .build/kernel
 	$(MAKE) services
 	swift build --build-tests
 	scripts/soak

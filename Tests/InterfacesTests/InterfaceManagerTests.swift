@@ -8,7 +8,7 @@ import Wire
 
 @testable import Interfaces
 
-/// On the real kernel. It has no 802.1Q; tags are proven on the simulated one.
+/// On the real kernel. It may have no 802.1Q; tags are proven on the simulated one, and in Tests/Machine on Debian's.
 @Suite struct InterfaceManagerTests {
   /// A router with three ports and an uplink, each wired to a device of its own.
   private func withRouter(_ body: (NetworkNamespace, InterfaceManager, RouteSession) throws -> Void) throws {

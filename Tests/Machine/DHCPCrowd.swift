@@ -1,7 +1,8 @@
 import HostSystem
 import Wire
 
-/// Clients on a machine's network card that ask for addresses, many at once, and remember what they were promised.
+/// Clients on a machine's network card that ask for addresses, several at once, and remember what they were promised. They
+/// are wordy, so that the router's files soon need to be written anew.
 final class DHCPCrowd {
   /// An acknowledgement that has reached the client.
   struct Promise {
@@ -16,7 +17,7 @@ final class DHCPCrowd {
   private let time: () throws -> Int
 
   /// How many clients ask at the same time, and how long each waits before it asks again.
-  private static let atOnce = 24
+  private static let atOnce = 8
   private static let patienceMilliseconds: Int64 = 2_000
 
   init(on machine: Guest, time: @escaping () throws -> Int = { 0 }) {
@@ -25,13 +26,13 @@ final class DHCPCrowd {
   }
 
   /// Clients with these numbers, new to the router, ask for addresses until `limit` have been promised one.
-  func arrive(_ numbers: Range<UInt64>, limit: Int = .max, seconds: Int = 60) throws {
+  func arrive(_ numbers: Range<UInt64>, limit: Int = .max, seconds: Int) throws {
     try ask(
       numbers.map { Question(hardware: MACAddress(value: 0x0200_0001_0000 + $0)) }, limit: limit, seconds: seconds)
   }
 
   /// Clients that were promised an address elsewhere come up again and ask for the same (RFC 2131 section 3.2).
-  func returnWith(_ promises: [Promise], seconds: Int = 60) throws {
+  func returnWith(_ promises: [Promise], seconds: Int) throws {
     try ask(
       promises.map { Question(hardware: $0.hardware, address: $0.address) }, limit: .max, seconds: seconds)
   }
@@ -77,6 +78,9 @@ final class DHCPCrowd {
       DHCPv4Header(
         operation: .request, transaction: UInt32(truncatingIfNeeded: question.hardware.value),
         hardware: question.hardware), type: question.address == nil ? .discover : .request)
+    builder.add(
+      .clientIdentifier,
+      bytes: [0] + (0..<128).map { UInt8(truncatingIfNeeded: question.hardware.value >> ($0 % 6 * 8)) })
     if let address = question.address { builder.add(.requestedAddress, address) }
     if let server = question.server { builder.add(.serverIdentifier, server) }
     let frame = UDPv4Frame(

@@ -6,10 +6,13 @@ import TestSupport
 import Testing
 import Wire
 
+/// Tests on Debian's kernel in QEMU, one after another: each has a processor to itself for a while.
+@Suite(.serialized) enum LinuxGuestTests {}
+
 /// Debian's kernel under QEMU, with programs of this machine, for what the kernel here cannot do or may not suffer. A shell at the
 /// other end of a socket does what the test says; its network card `eth0` is the test, as with any `Guest`.
 final class LinuxGuest {
-  let machine: Guest
+  let hardware: Guest
   private let shell: Descriptor
   private var output: [UInt8] = []
 
@@ -35,19 +38,19 @@ final class LinuxGuest {
   /// - Parameters:
   ///   - disk: QEMU's arguments for /dev/vda.
   ///   - seconds: how long it lives at most.
-  init(disk: [String] = [], seconds: Int = 90) throws {
+  init(disk: [String] = [], seconds: Int = 300) throws {
     let kernel = try Self.kernel
     let folder = try TemporaryFolder()
     let archive = folder.path + "/root"
     let result = try runCommand([Self.folder + "/make-root", kernel, archive] + Self.programs)
     try #require(result.isSuccess, "make-root: \(result.output)")
     let shell = try SocketPair(SOCK_STREAM)
-    machine = try Guest(
+    hardware = try Guest(
       Self.command(kernel: kernel, archive: archive) + disk, descriptors: [shell.theirs.number],
       seconds: seconds)
     self.shell = shell.ours
     // A machine that answers has read the archive, which goes with this function.
-    try succeed("true")
+    _ = try run("true", milliseconds: 120_000)
   }
 
   /// Runs a line or several of sh(1), and takes what they print.
@@ -59,7 +62,7 @@ final class LinuxGuest {
       let status = try read(to: ".\n", milliseconds).flatMap({ Int32($0) })
     else {
       throw LabError(
-        "no answer to `\(command)`: \(String(decoding: output, as: UTF8.self))\n\(try machine.consoleSoFar())")
+        "no answer to `\(command)`: \(String(decoding: output, as: UTF8.self))\n\(try hardware.consoleSoFar())")
     }
     return Answer(status: status, output: output)
   }
@@ -73,7 +76,7 @@ final class LinuxGuest {
   }
 
   /// Waits until `condition` holds, asking every 200 ms.
-  func wait(for what: String, seconds: Int = 30, until condition: () throws -> Bool) throws {
+  func wait(for what: String, seconds: Int = 90, until condition: () throws -> Bool) throws {
     let end = Clock.now.advanced(milliseconds: Int64(seconds) * 1_000)
     while try !condition() {
       guard Clock.now < end else {

@@ -21,7 +21,7 @@ final class LoggedDisk {
     let script = """
       cd \(folder.path)
       truncate --size \(megabytes)M blank
-      mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 blank
+      /usr/sbin/mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 blank
       cp --sparse=always blank disk
       truncate --size 1G log
       """
