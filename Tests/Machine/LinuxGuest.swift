@@ -50,7 +50,7 @@ final class LinuxGuest {
       seconds: seconds)
     self.shell = shell.ours
     // A machine that answers has read the archive, which goes with this function.
-    _ = try run("true", milliseconds: 120_000)
+    _ = try withExtendedLifetime(folder) { try run("true", milliseconds: 120_000) }
   }
 
   /// Runs a line or several of sh(1), and takes what they print.

@@ -85,12 +85,14 @@ extension LinuxGuestTests {
 
     /// What the router's files hold on a disk that has lost its power, after ext4's journal was replayed.
     private func leases(on image: String) throws -> [String: Lease] {
-      let folder = try TemporaryFolder()
       let check = try runCommand(["/usr/sbin/e2fsck", "-p", image])
       #expect([.exited(0), .exited(1)].contains(check.ending), "\(check.output)")
-      let dump = try runCommand(["/usr/sbin/debugfs", "-R", "rdump /facts \(folder.path)", image])
-      #expect(dump.isSuccess, "\(dump.output)")
-      return try FactReader.readOnce(FactKinds.leases, in: Folders(state: folder.path, run: folder.path))
+      let folder = try TemporaryFolder()
+      return try withExtendedLifetime(folder) {
+        let dump = try runCommand(["/usr/sbin/debugfs", "-R", "rdump /facts \(folder.path)", image])
+        #expect(dump.isSuccess, "\(dump.output)")
+        return try FactReader.readOnce(FactKinds.leases, in: Folders(state: folder.path, run: folder.path))
+      }
     }
   }
 }
