@@ -125,9 +125,10 @@ struct Benchmark {
         continue
       }
       let user = format(score.userPerAnswer * 1e9, digits: 0)
-      let latency = median(score.p99).map {
-        ", latency \(format(median(score.medianLatency) ?? 0, digits: 1)) us, p99 \(format($0, digits: 1)) us"
-      } ?? ""
+      let latency =
+        median(score.p99).map {
+          ", latency \(format(median(score.medianLatency) ?? 0, digits: 1)) us, p99 \(format($0, digits: 1)) us"
+        } ?? ""
       say(
         "\(contestant.rawValue): \(format(rate / 1_000, digits: 1)) k answers/s, \(user) ns user each\(latency)"
           + (score.voidRuns > 0 ? ", \(score.voidRuns) void runs repeated" : ""))
