@@ -8,10 +8,7 @@ import Wire
 
 /// The router end to end: the executable of this build in network namespaces, with real clients. One test after another,
 /// for each starts a whole house.
-@Suite(.serialized) enum LabTests {
-  /// `make soak` runs the same tests with the counts that a release is measured by.
-  static let isSoak = getenv("LARES_SOAK") != nil
-}
+@Suite(.serialized) enum LabTests {}
 
 extension Lab {
   /// Runs `body` in a lab whose router has its uplink and serves the household.

@@ -3,6 +3,7 @@ import Glibc
 import HostSystem
 import Household
 import Lab
+import TestSupport
 import Testing
 import Wire
 
@@ -15,12 +16,12 @@ extension LabTests {
 
     @Test func flowsGoOnWhileEveryDaemonDies() throws {
       try withStreams { lab in
-        let seed = UInt64(getenv("LARES_SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_251)
-        var random = SplitMix(state: seed)
+        let seed = Soak.seed(20_251)
+        var random = SeededGenerator(seed)
         let before = try snapshot(lab)
         let downloads = try [download(lab, .phone, "http://\(Lab.webAddress):8000/"), forwardedDownload(lab)]
         try lab.wait(for: "both downloads") { downloads.allSatisfy { $0.size > 0 } }
-        let end = Clock.now.advanced(milliseconds: LabTests.isSoak ? 60_000 : 10_000)
+        let end = Clock.now.advanced(milliseconds: Int64(Soak.count(10_000, soak: 60_000)))
         var deaths: [Lab.Daemon: Int] = [:]
         while Clock.now < end || deaths.count < Lab.Daemon.allCases.count {
           let daemon = Lab.Daemon.allCases[Int(random.next() % UInt64(Lab.Daemon.allCases.count))]
@@ -148,18 +149,5 @@ extension LabTests {
         try lab.succeed(.router, ["ip", "route"]),
       ]
     }
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
   }
 }

@@ -1,6 +1,7 @@
 import CAllocationCount
 import CNameService
 import Household
+import TestSupport
 import Testing
 import Wire
 
