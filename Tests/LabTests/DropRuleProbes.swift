@@ -45,7 +45,7 @@ extension LabTests.DropRuleTests {
       case once
       /// Belongs to a flow that ran before its sender was blocked or its receiver paused.
       case answer
-      /// So many at once, of which `limit` may get through, and as many more as `each` second lasts.
+      /// So many at once, of which `limit` may get through, and `each` more for every second that it takes.
       case flood(Int, limit: Int, each: Int = 0)
     }
 
