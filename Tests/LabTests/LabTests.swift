@@ -29,6 +29,16 @@ extension Lab {
     return try JSON.decode(type, from: Array(result.output.utf8))
   }
 
+  /// The router's interfaces and their addresses, without what the kernel does by itself when it pleases: link-local
+  /// addresses, and whether a link is up.
+  func configuredAddresses() throws -> [String] {
+    let list = try succeed(.router, ["ip", "-brief", "address", "show", "scope", "global"])
+    return list.split(separator: "\n").map { line in
+      let words = line.split(separator: " ")
+      return "\(words[0]) \(words.dropFirst(2).sorted())"
+    }
+  }
+
   func status() throws -> StatusReport { try json(StatusReport.self, "status") }
 
   /// The lease of the host with this hardware address.

@@ -145,7 +145,7 @@ extension LabTests {
         // Terse: without the elements that come and go with the packets.
         try lab.succeed(.router, ["nft", "--stateless", "--terse", "list", "ruleset"]),
         try lab.succeed(.router, ["nft", "list", "set", "inet", "lares", "bindings"]),
-        try lab.succeed(.router, ["ip", "-br", "address"]),
+        try lab.configuredAddresses().joined(separator: "\n"),
         try lab.succeed(.router, ["ip", "route"]),
       ]
     }
