@@ -201,7 +201,6 @@ import Wire
       #expect(entry.transport == 6)
       #expect(abs(entry.time - Int64(time(nil))) < 60)
     }
-    #expect(log.entries == entries)
     withExtendedLifetime(listeners) {}
   }
 
@@ -211,14 +210,13 @@ import Wire
     model.firewall.logRate = 1
     let log = try lab.router.run {
       try FirewallManager().apply(model: model, dynamic: FirewallDynamics())
-      return try FirewallLog(capacity: 4)
+      return try FirewallLog()
     }
     let start = time(nil)
     try lab.outside.shell("for p in $(seq 1 40); do bash -c \"echo > /dev/udp/203.0.113.2/$p\"; done 2>/dev/null")
     let seconds = Int(time(nil) - start) + 1
     let count = try lab.router.run { try log.read(now: 1) }.count
     #expect((1...5 + seconds).contains(count))
-    #expect(log.entries.count <= 4)
     #expect(
       try lab.router.run { try FirewallManager().counters() }.first { $0.name == "input.wan.drop" }?.packets == 40)
   }
