@@ -196,12 +196,6 @@ public struct ElementTable: Sendable, Equatable {
   }
 }
 
-/// Elements that go from a set and elements that come into it.
-struct ElementChange: Sendable, Equatable {
-  var removed: ElementTable
-  var added: ElementTable
-}
-
 extension ElementTable {
   /// The addresses of the prefixes of one family.
   init(hosts: [IPPrefix], family: IPFamily) {
