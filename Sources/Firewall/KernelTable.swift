@@ -45,9 +45,13 @@ struct KernelSet: Equatable {
   /// How many elements there is room for (NFTA_SET_DESC_SIZE); 0: as many as come.
   var size: UInt32 = 0
 
-  /// Whether a set that is wanted like `other` may stay as it is: what it is agrees, and it has at least half the room.
+  /// How many elements it has to hold, where it is one that is wanted.
+  var needed: UInt32 = 0
+
+  /// Whether a set that is wanted like `other` may stay as it is. The room that it was made with is its own affair: a list that has grown or shrunk
+  /// by element stays until it is full.
   func canServe(as other: KernelSet) -> Bool {
-    attributes == other.attributes && (size == 0) == (other.size == 0) && size >= other.size / 2
+    attributes == other.attributes && (size == 0 || size >= other.needed)
   }
 }
 

@@ -69,13 +69,18 @@ public struct NamedSet: Sendable, Equatable {
 
   /// How many elements the kernel is told to make room for (NFTA_SET_DESC_SIZE), so that a long list is one array of buckets from the start; nil: it
   /// grows as it is filled. A list that has outgrown its room is made anew.
+  ///
+  /// The kernel takes the next power of two above 4/3 of this as its number of buckets. So this is 3/4 of a power of two: the most elements for those
+  /// buckets, and the fewest that leave a quarter of the list free. Every bucket costs: reading the list back passes all of them many times.
   var capacity: UInt32? {
     switch filling {
     case .rules(_, let size): return size
     case .ranges: return nil
     case .keys:
       guard elements.count >= 1024 else { return nil }
-      return UInt32(clamping: 1 << (Int.bitWidth - (2 * elements.count - 1).leadingZeroBitCount))
+      var room = 3 << 9
+      while room < elements.count + elements.count / 4 { room *= 2 }
+      return UInt32(clamping: room)
     }
   }
 

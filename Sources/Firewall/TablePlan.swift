@@ -116,5 +116,8 @@ extension KernelTable {
       for rule in chain.rules { encoder.add(rule, to: chain.name, table.family) }
     }
     self.init(transaction.bytes, table.family)
+    for set in table.sets {
+      sets[set.name]?.needed = set.isDynamic ? set.capacity ?? 0 : UInt32(clamping: set.elements.count)
+    }
   }
 }

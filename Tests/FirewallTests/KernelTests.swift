@@ -128,6 +128,25 @@ import Wire
     }
   }
 
+  /// Room that was made for another number of elements is no difference, and a list that is full gets more.
+  @Test(arguments: [[2_000, 500], [500, 2_000], [1_200, 3_000, 1_100], [2_000, 2_200, 5_000]])
+  func aListMayGrowAndShrink(_ counts: [Int]) throws {
+    let namespace = try NetworkNamespace()
+    var model = Models.typical
+    model.firewall.blocked = ["bad"]
+    try namespace.run {
+      let manager = try FirewallManager()
+      for count in counts {
+        let members = (0..<UInt32(count)).map { IPPrefix(.v4(IPv4Address(value: 0xc633_0000 + $0)), length: 32)! }
+        model.addressLists = [AddressList(name: "bad", members: members)]
+        #expect(try manager.apply(model: model, dynamic: FirewallDynamics()).changed)
+        #expect(try manager.verify().isEmpty, "\(counts) at \(count)")
+        #expect(try !manager.apply(model: model, dynamic: FirewallDynamics()).changed)
+        #expect(try !FirewallManager().apply(model: model, dynamic: FirewallDynamics()).changed)
+      }
+    }
+  }
+
   @Test func rangesOfAListAreReplacedWhereTheyMeet() throws {
     let namespace = try NetworkNamespace()
     var model = Models.typical
