@@ -218,7 +218,7 @@ extension FirewallManager {
   }
 
   /// Elements of a set beyond which an apply reads back only how many there are. The kernel has acknowledged them with the rest; for showing them it
-  /// passes the whole set for every 2,000 of them, so the time grows with the square of the length: a third of the whole apply at 100,000
+  /// passes the whole set for every 2,000 of them, so the time grows with the square of the length: half of the whole apply at 100,000
   /// (docs/firewall.md). ``verify()`` reads them all.
   private static let longestReadBack = 10_000
 
