@@ -82,6 +82,41 @@ extension LabTests {
       }
     }
 
+    /// The list stands in a file of its own and is long; what reaches the kernel is the one element.
+    @Test func aDownloadFromAnAddressThatComesOntoAListStopsWithinASecondAndOthersGoOn() throws {
+      let strangers = (0..<2_000).map { "192.0.\(2 + $0 / 250).\($0 % 250)" }
+      func list(_ members: [String]) -> String {
+        "[addresses.bad]\nmembers = [\(members.map { "\"\($0)\"" }.joined(separator: ", "))]\n"
+      }
+      try withStreams { lab in
+        let path = lab.configurationFolder + "/lists.toml"
+        func commit(_ members: [String]) throws {
+          try File.replace(path, with: Array(list(members).utf8), mode: 0o644, durable: false)
+          let answer = try lab.commit(
+            "include = [\"lists.toml\"]\n" + Lab.configuration + "[firewall]\nblocked = [\"bad\"]\n")
+          #expect(answer.isSuccess, "\(answer.output)")
+        }
+        try commit(strangers)
+        let blocked = try download(lab, .laptop, "http://\(Lab.webAddress):8000/")
+        let other = try download(lab, .phone, "http://\(Lab.providerAddress):8000/")
+        try lab.wait(for: "both downloads") { blocked.size > 0 && other.size > 0 }
+        let monitor = try lab.start(.router, ["nft", "monitor"], log: "nft.log")
+        try commit(strangers + [Lab.webAddress])
+        usleep(1_000_000)
+        let (stopped, running) = (blocked.size, other.size)
+        usleep(1_000_000)
+        #expect(blocked.size == stopped)
+        #expect(other.size > running)
+        let lines = monitor.output.split(separator: "\n").filter { $0.contains("list.bad") || $0.contains(" rule ") }
+        #expect(lines == ["add element inet lares list.bad.4 { \(Lab.webAddress) }"])
+
+        try commit(strangers)
+        try lab.wait(for: "the address to be free", seconds: 2) {
+          try lab.run(.laptop, ["ping", "-c1", "-W1", Lab.webAddress]).isSuccess
+        }
+      }
+    }
+
     @Test func aRemovedForwardEndsItsFlowsWithinASecondAndNoOthers() throws {
       try withStreams { lab in
         let forwarded = try forwardedDownload(lab)

@@ -55,7 +55,7 @@ final class Worker {
     hitPath = path
     hitPath.generation = start.rules.generation
     resolver = Resolver(
-      rules.resolver, forwards: rules.forwards, rebinding: rules.rebinding, randomness: SystemRandomness())
+      rules.resolver, forwards: rules.forwards, policy: rules.answers, randomness: SystemRandomness())
     upstream = UpstreamSockets(loop: loop)
     upstream.onMessage = { [unowned self] attempt, bytes in
       resolver.receive(bytes, attempt: attempt, now: Clock.now)
@@ -247,7 +247,7 @@ final class Worker {
     rules = new
     hitPath.generation = new.generation
     hitPath.groups = new.groups.view
-    resolver.configure(new.resolver, forwards: new.forwards, rebinding: new.rebinding)
+    resolver.configure(new.resolver, forwards: new.forwards, policy: new.answers)
     guard old.forwards.zones != new.forwards.zones else { return }
     // What other servers said of a zone that has servers of its own now, or no longer, says nothing.
     let changed = (old.forwards.zones + new.forwards.zones).filter {
