@@ -82,8 +82,7 @@ let package = Package(
       name: "lares",
       dependencies: [
         "AddressService", "Configuration", "Control", "Firewall", "HostSystem", "Household", "Interfaces",
-        "NameService",
-        "Netlink", "Uplink", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "NameService", "Netlink", "Uplink", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
@@ -117,9 +116,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "AddressService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household", "NameService",
-        "Netlink",
-        "Uplink", "Wire",
+        "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household",
+        "NameService", "Netlink", "TestSupport", "Uplink", "Wire",
       ],
       path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
     .testTarget(
@@ -129,7 +127,8 @@ let package = Package(
     tests("LibraryOS", ["Wire"]),
     tests("EchoService", ["PacketSamples", "Wire"]),
     .target(
-      name: "PacketSamples", dependencies: ["Wire"], path: "Tests/PacketSamples", swiftSettings: swiftSettings),
+      name: "PacketSamples", dependencies: ["TestSupport", "Wire"], path: "Tests/PacketSamples",
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "faults", dependencies: ["CLibraryOS", "LibraryOS"], path: "Tests/MachineGuests/faults",
       swiftSettings: swiftSettings),

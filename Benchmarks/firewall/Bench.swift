@@ -7,8 +7,8 @@ import Wire
 /// `bench-firewall`: 500 rules and a list of 100,000 addresses from nothing, and one address of the list changed, by our manager and by libnftables
 /// in the same long-lived process, each in a network namespace of its own.
 ///
-/// Ours is the whole way: settings to rules, one transaction, and reading back all but the long list. The peer's is one command of text, prepared before
-/// the clock starts, and is not read back.
+/// Ours is the whole way: settings to rules, one transaction, and reading back all but the long list's elements (docs/firewall.md). The peer's is
+/// one command of text, prepared before the clock starts, and is not read back.
 @main struct Bench {
   static func main() throws {
     let arguments = CommandLine.arguments

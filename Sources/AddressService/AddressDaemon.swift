@@ -193,13 +193,12 @@ public final class AddressDaemon {
   }
 
   private func makePort(_ network: String, _ device: String) throws(SystemError) -> DHCPPort {
-    let port = try DHCPPort(network: network, device: device, loop: loop)
-    port.onDatagrams = { [unowned self] in received($0, $1, on: network) }
-    port.onAnswer = { [unowned self] address, hardware in
+    let port = try DHCPPort(network: network, device: device, loop: loop) { [unowned self] address, hardware in
       var output = DHCPOutput()
       server.probeAnswered(address, by: hardware, on: network, now: Self.now, into: &output)
       carryOut(output)
     }
+    port.onDatagrams = { [unowned self] in received($0, $1, on: network) }
     port.onFailure = { [unowned self] in updatePorts() }
     return port
   }

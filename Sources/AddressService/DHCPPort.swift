@@ -13,39 +13,43 @@ final class DHCPPort {
   let device: String
   /// Called with each batch: its datagrams, and the buffer that holds them.
   var onDatagrams: ((ArraySlice<lares_dhcp_datagram>, RawSpan) -> Void)?
-  /// An ARP answer: who has the address.
-  var onAnswer: ((IPv4Address, MACAddress) -> Void)?
   /// The interface has gone or is down.
-  var onFailure: (() -> Void)?
+  var onFailure: (() -> Void)? {
+    didSet { frames.onFailure = onFailure }
+  }
+  /// Whether answers to `ask(about:)` are wanted.
+  var listensForAnswers = false {
+    didSet { frames.isListening = listensForAnswers }
+  }
 
   private let interfaceIndex: UInt32
   private let hardware: MACAddress
   private let datagrams: Descriptor
-  private let frames: Descriptor
-  private var watches: [EventLoop.Watch] = []
+  private let frames: PacketSocket
+  private var watch: EventLoop.Watch?
   /// Where batches are received. Not an array, because the kernel writes to it while nobody else may look.
   private let buffer: UnsafeMutableBufferPointer<UInt8>
   private var headers = [lares_dhcp_datagram](repeating: lares_dhcp_datagram(), count: Int(LARES_DHCP_BATCH))
 
-  init(network: String, device: String, loop: EventLoop) throws(SystemError) {
+  /// - Parameter onAnswer: called with each answer to `ask(about:)`: who has the address.
+  init(
+    network: String, device: String, loop: EventLoop, onAnswer: @escaping (IPv4Address, MACAddress) -> Void
+  ) throws(SystemError) {
     self.network = network
     self.device = device
     interfaceIndex = if_nametoindex(device)
     guard interfaceIndex != 0 else { throw SystemError("finding interface \(device)", code: ENODEV) }
-    let index = interfaceIndex
-    frames = Descriptor(
-      owning: try systemCall("opening a packet socket on \(device)") { lares_dhcp_packet_socket(index) })
-    var address: UInt64 = 0
-    let packets = frames.number
-    try systemCall("reading the hardware address of \(device)") { lares_packet_hardware(packets, &address) }
-    hardware = MACAddress(value: address)
+    frames = try PacketSocket(
+      interface: Int32(bitPattern: interfaceIndex), named: device, filter: .arpReplies, loop: loop
+    ) { frame, _ in
+      if let answer = ARPProbe.answer(in: frame) { onAnswer(answer.address, answer.hardware) }
+    }
+    frames.isListening = false
+    hardware = try frames.hardware
     datagrams = Descriptor(owning: try systemCall("listening on \(device), UDP port 67") { lares_dhcp_socket(device) })
     buffer = .allocate(capacity: Int(LARES_DHCP_BATCH * LARES_DHCP_STRIDE))
     buffer.initialize(repeating: 0)
-    watches = [
-      try loop.watch(datagrams.number) { [weak self] _ in self?.receive() },
-      try loop.watch(frames.number) { [weak self] events in self?.receiveAnswers(events) },
-    ]
+    watch = try loop.watch(datagrams.number) { [weak self] _ in self?.receive() }
   }
 
   deinit {
@@ -55,8 +59,9 @@ final class DHCPPort {
 
   /// Stops listening. The descriptors close with the object.
   func close() {
-    for watch in watches { watch.cancel() }
-    watches = []
+    watch?.cancel()
+    watch = nil
+    frames.close()
   }
 
   /// Whether the name still means the interface that the sockets are bound to.
@@ -69,18 +74,6 @@ final class DHCPPort {
     let count = lares_dhcp_receive(datagrams.number, &headers, buffer.baseAddress)
     guard count > 0 else { return }
     onDatagrams?(headers.prefix(Int(count)), RawSpan(_unsafeElements: UnsafeBufferPointer(buffer)))
-  }
-
-  private func receiveAnswers(_ events: EventLoop.Events) {
-    var frame = [UInt8](repeating: 0, count: 64)
-    while true {
-      let count = recv(frames.number, &frame, frame.count, 0)
-      guard count >= 0 else { break }
-      if let answer = ARPProbe.answer(in: frame.span.bytes.extracting(0..<count)) {
-        onAnswer?(answer.address, answer.hardware)
-      }
-    }
-    if events.contains(.closed) { onFailure?() }
   }
 
   // MARK: Sending
@@ -130,18 +123,11 @@ final class DHCPPort {
       sourcePort: DHCPv4.serverPort, destinationPort: DHCPv4.clientPort
     ).encoded(payload: reply.message.span.bytes)
     guard let frame else { return false }
-    return Glibc.send(frames.number, frame, frame.count, 0) == frame.count
+    return (try? frames.send(frame)) != nil
   }
 
   /// Asks by ARP who has the address. Answers come while `listensForAnswers` is on.
-  func ask(about address: IPv4Address) {
-    let frame = ARPProbe.question(about: address, from: hardware)
-    _ = Glibc.send(frames.number, frame, frame.count, 0)
-  }
-
-  var listensForAnswers = false {
-    didSet { if listensForAnswers != oldValue { lares_packet_listen(frames.number, listensForAnswers ? 1 : 0) } }
-  }
+  func ask(about address: IPv4Address) { try? frames.send(ARPProbe.question(about: address, from: hardware)) }
 }
 
 extension DHCPReply.Destination {

@@ -3,9 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -107,46 +104,6 @@ int lares_dhcp_send(int fd, const struct lares_dhcp_datagram *datagrams, const u
     memcpy(CMSG_DATA(control), &info, sizeof(info));
   }
   return sendmmsg(fd, messages, (unsigned int)count, MSG_DONTWAIT);
-}
-
-int lares_packet_listen(int fd, int listens) {
-  struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-  struct sock_filter arp_answers[] = {
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 0, 3),
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 64),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-  };
-  struct sock_fprog program = listens
-                                  ? (struct sock_fprog){sizeof(arp_answers) / sizeof(arp_answers[0]), arp_answers}
-                                  : (struct sock_fprog){sizeof(nothing) / sizeof(nothing[0]), nothing};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-}
-
-int lares_dhcp_packet_socket(unsigned int interface_index) {
-  // Protocol 0: nothing arrives before the filter is there.
-  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
-  struct sockaddr_ll address = {
-      .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = (int)interface_index};
-  if (lares_packet_listen(fd, 0) != 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-    return give_up(fd);
-  return fd;
-}
-
-int lares_packet_hardware(int fd, uint64_t *hardware) {
-  struct sockaddr_ll address;
-  socklen_t size = sizeof(address);
-  if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) return -1;
-  if (address.sll_halen != 6) {
-    errno = EPFNOSUPPORT;
-    return -1;
-  }
-  *hardware = 0;
-  for (int index = 0; index < 6; index++) *hardware = *hardware << 8 | address.sll_addr[index];
-  return 0;
 }
 
 int lares_interface_events(void) {

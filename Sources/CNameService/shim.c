@@ -19,53 +19,56 @@ _Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) == 40, "an endpoint holds 
 _Static_assert(CMSG_SPACE(sizeof(struct in_pktinfo)) <= 40, "an endpoint holds either control message");
 
 struct lares_batch_headers {
-  struct mmsghdr receive[LARES_BATCH_SIZE];
-  struct mmsghdr send[LARES_BATCH_SIZE];
-  struct iovec receive_parts[LARES_BATCH_SIZE];
-  struct iovec send_parts[LARES_BATCH_SIZE];
+  struct mmsghdr messages[LARES_BATCH_SIZE];
+  struct iovec parts[LARES_BATCH_SIZE];
 };
 
 void lares_batch_destroy(struct lares_batch *batch) {
   if (batch == NULL) return;
-  free(batch->received);
-  free(batch->answers);
+  free(batch->datagrams);
   free(batch->endpoints);
   free(batch->headers);
   free(batch);
 }
 
+/// Makes a message ready to receive into again.
+static void reset(struct lares_batch *batch, int index) {
+  struct msghdr *message = &batch->headers->messages[index].msg_hdr;
+  message->msg_namelen = sizeof batch->endpoints[index].address;
+  message->msg_controllen = sizeof batch->endpoints[index].control;
+  message->msg_iov->iov_len = LARES_SLOT_SIZE;
+}
+
 struct lares_batch *lares_batch_create(void) {
   struct lares_batch *batch = calloc(1, sizeof *batch);
   if (batch == NULL) return NULL;
-  // 16 bytes more: a reader may load whole words at the end of the last slot.
-  batch->received = aligned_alloc(64, (size_t)LARES_SLOT_SIZE * LARES_BATCH_SIZE + 64);
-  batch->answers = aligned_alloc(64, (size_t)LARES_SLOT_SIZE * LARES_BATCH_SIZE + 64);
+  // 64 bytes more: a reader may load whole words at the end of the last slot.
+  batch->datagrams = aligned_alloc(64, (size_t)LARES_SLOT_SIZE * LARES_BATCH_SIZE + 64);
   batch->endpoints = calloc(LARES_BATCH_SIZE, sizeof *batch->endpoints);
   batch->headers = calloc(1, sizeof *batch->headers);
-  if (!batch->received || !batch->answers || !batch->endpoints || !batch->headers) {
+  if (!batch->datagrams || !batch->endpoints || !batch->headers) {
     lares_batch_destroy(batch);
     return NULL;
   }
   for (int i = 0; i < LARES_BATCH_SIZE; i++) {
-    struct msghdr *message = &batch->headers->receive[i].msg_hdr;
-    batch->headers->receive_parts[i].iov_base = batch->received + (size_t)i * LARES_SLOT_SIZE;
-    batch->headers->receive_parts[i].iov_len = LARES_SLOT_SIZE;
-    message->msg_iov = &batch->headers->receive_parts[i];
+    struct msghdr *message = &batch->headers->messages[i].msg_hdr;
+    batch->headers->parts[i].iov_base = batch->datagrams + (size_t)i * LARES_SLOT_SIZE;
+    message->msg_iov = &batch->headers->parts[i];
     message->msg_iovlen = 1;
     message->msg_name = batch->endpoints[i].address;
     message->msg_control = batch->endpoints[i].control;
-    batch->headers->send[i].msg_hdr.msg_iov = &batch->headers->send_parts[i];
-    batch->headers->send[i].msg_hdr.msg_iovlen = 1;
+    reset(batch, i);
   }
   return batch;
 }
 
 /// Turns the control message that came into the one that answers with the same address.
-static void answer_from_address_asked(struct lares_endpoint *endpoint, const struct msghdr *message) {
+static void answer_from_address_asked(struct lares_endpoint *endpoint, struct msghdr *message) {
   endpoint->address_length = message->msg_namelen;
   struct cmsghdr *control = CMSG_FIRSTHDR(message);
   // Without the padding the kernel has room for either on its stack.
-  endpoint->control_length = control == NULL ? 0 : (uint32_t)control->cmsg_len;
+  message->msg_controllen = control == NULL ? 0 : control->cmsg_len;
+  endpoint->control_length = (uint32_t)message->msg_controllen;
   if (control == NULL) return;
   if (control->cmsg_level == IPPROTO_IP) {
     // The route back decides the interface; spec_dst already holds our address.
@@ -77,49 +80,44 @@ static void answer_from_address_asked(struct lares_endpoint *endpoint, const str
 }
 
 int lares_batch_receive(struct lares_batch *batch, int fd) {
-  struct mmsghdr *headers = batch->headers->receive;
-  for (int i = 0; i < LARES_BATCH_SIZE; i++) {
-    headers[i].msg_hdr.msg_namelen = sizeof batch->endpoints[i].address;
-    headers[i].msg_hdr.msg_controllen = sizeof batch->endpoints[i].control;
-  }
+  for (int i = 0; i < batch->count; i++) reset(batch, i);
+  batch->count = 0;
+  struct mmsghdr *messages = batch->headers->messages;
   int count;
-  do count = recvmmsg(fd, headers, LARES_BATCH_SIZE, MSG_DONTWAIT, NULL);
+  do count = recvmmsg(fd, messages, LARES_BATCH_SIZE, MSG_DONTWAIT, NULL);
   while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) {
     // A datagram longer than a slot is no question: length 0 is counted as malformed.
-    batch->received_length[i] = headers[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : headers[i].msg_len;
-    answer_from_address_asked(&batch->endpoints[i], &headers[i].msg_hdr);
+    batch->length[i] = messages[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : messages[i].msg_len;
+    answer_from_address_asked(&batch->endpoints[i], &messages[i].msg_hdr);
   }
+  if (count > 0) batch->count = count;
   return count;
 }
 
-int lares_batch_send(struct lares_batch *batch, int count, int fd) {
-  struct mmsghdr *headers = batch->headers->send;
-  int ready = 0;
-  for (int i = 0; i < count; i++) {
-    if (batch->answer_length[i] == 0) continue;
-    struct msghdr *message = &headers[ready].msg_hdr;
-    message->msg_iov->iov_base = batch->answers + (size_t)i * LARES_SLOT_SIZE;
-    message->msg_iov->iov_len = batch->answer_length[i];
-    message->msg_name = batch->endpoints[i].address;
-    message->msg_namelen = batch->endpoints[i].address_length;
-    message->msg_control = batch->endpoints[i].control;
-    message->msg_controllen = batch->endpoints[i].control_length;
-    ready++;
-  }
-  int done = 0, sent = 0;
-  while (done < ready) {
-    int now = sendmmsg(fd, headers + done, (unsigned)(ready - done), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (now < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+/// Sends messages that stand one after another. False where the socket takes no more.
+static int send_run(struct mmsghdr *messages, int count, int fd) {
+  for (int done = 0; done < count;) {
+    int sent = sendmmsg(fd, messages + done, (unsigned)(count - done), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) {
+      done += sent;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return 0;
+    } else if (errno != EINTR) {
       done++;  // This one cannot be sent (its address is gone, no route): the others can.
-      continue;
     }
-    done += now;
-    sent += now;
   }
-  return sent;
+  return 1;
+}
+
+void lares_batch_send(struct lares_batch *batch, int fd) {
+  struct mmsghdr *messages = batch->headers->messages;
+  for (int start = 0, end; start < batch->count; start = end) {
+    for (end = start; end < batch->count && batch->answer_length[end] != 0; end++)
+      batch->headers->parts[end].iov_len = batch->answer_length[end];
+    if (end == start) end++;
+    else if (!send_run(messages + start, end - start, fd)) return;
+  }
 }
 
 int lares_send_to(int fd, const struct lares_endpoint *endpoint, const void *bytes, uint64_t count) {

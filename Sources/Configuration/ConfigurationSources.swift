@@ -1,3 +1,5 @@
+import Household
+
 /// One file of the configuration, read.
 struct SourceFile: Sendable {
   /// As the configuration's folder has it.
@@ -45,10 +47,17 @@ struct ConfigurationSources: Sendable {
     }
   }
 
-  /// What is wrong with the text of a file.
+  /// What is wrong with the text of a file. An error quotes what it finds, but not where a secret is expected: somebody may have written it there.
   static func diagnostics(of error: TOMLErrors, in file: String) -> [Diagnostic] {
-    error.errors.map {
-      Diagnostic(file: file, line: $0.line, column: $0.column, path: "", problem: $0.problem, hint: $0.hint)
+    error.errors.map { error in
+      var diagnostic = Diagnostic(
+        file: file, line: error.line, column: error.column, path: "", problem: error.problem, hint: error.hint)
+      if let secret = error.keys.first(where: HouseholdSchema.secretKeys.contains) {
+        diagnostic.problem = "this is no value for the key \(TOMLValue.key(secret))"
+        diagnostic.expected = SecretName.expected
+        diagnostic.hint = SecretName.hint
+      }
+      return diagnostic
     }
   }
 

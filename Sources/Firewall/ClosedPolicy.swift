@@ -7,14 +7,12 @@ extension FirewallPolicy {
     let established = "answers, and what was established before"
     let input = [
       Rule("input.loopback", "the router itself", [.from("lo")], .accept),
-      Rule("input.invalid", "packets of no flow", [.state(.invalid)], .drop),
       Rule("input.established", established, [.state([.established, .related])], .accept),
       Rule(
         "input.neighbours", "neighbour discovery", [.icmp(135...136, .v6), .hopLimit(255)], .accept),
       Rule("input.drop", "everything else", [], nil),
     ]
     let forward = [
-      Rule("forward.invalid", "packets of no flow", [.state(.invalid)], .drop),
       Rule("forward.established", established, [.state([.established, .related])], .accept),
       Rule("forward.drop", "everything else", [], nil),
     ]

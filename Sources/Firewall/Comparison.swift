@@ -68,11 +68,13 @@ extension KernelExpression {
   ]
 }
 
-extension [UInt32: [UInt8]] {
+extension KernelAttributes {
   /// Equal, but for attributes that the kernel adds: those named, and those that say 0.
   fileprivate func agrees(with wanted: Self, besides filledIn: Set<UInt32>? = nil) -> Bool {
-    wanted.allSatisfy { self[$0.key] == $0.value }
-      && allSatisfy { wanted[$0.key] != nil || filledIn?.contains($0.key) == true || $0.value.allSatisfy { $0 == 0 } }
+    wanted.all.allSatisfy { self[$0.number] == $0.value }
+      && all.allSatisfy {
+        wanted[$0.number] != nil || filledIn?.contains($0.number) == true || $0.value.allSatisfy { $0 == 0 }
+      }
   }
 }
 

@@ -142,7 +142,8 @@ public struct ElementTable: Sendable, Equatable {
   private mutating func sort() {
     let length = recordLength
     guard length > 0, count > 1 else { return }
-    if length <= 8 { return sortAsNumbers() }
+    if length <= 4 { return sort(as: UInt32.self) }
+    if length <= 8 { return sort(as: UInt64.self) }
     let order = (0..<count).sorted { compare(record($0), record($1)) < 0 }
     var sorted: [UInt8] = []
     sorted.reserveCapacity(bytes.count)
@@ -152,63 +153,90 @@ public struct ElementTable: Sendable, Equatable {
     bytes = sorted
   }
 
-  /// Sorts numbers of up to `byteCount` bytes: many of them byte by byte, lowest first, which takes no comparisons.
-  private static func sort(_ numbers: inout [UInt64], byteCount: Int) {
-    guard numbers.count > 256 else { return numbers.sort() }
-    var other = [UInt64](repeating: 0, count: numbers.count)
-    for digit in 0..<byteCount {
-      let shift = UInt64(8 * digit)
-      var starts = [Int](repeating: 0, count: 257)
-      for number in numbers { starts[Int(number >> shift & 0xff) + 1] += 1 }
-      for value in 1...256 { starts[value] += starts[value - 1] }
-      for number in numbers {
-        let value = Int(number >> shift & 0xff)
-        other[starts[value]] = number
-        starts[value] += 1
-      }
-      swap(&numbers, &other)
-    }
-  }
-
-  private mutating func sortAsNumbers() {
+  /// The same for records that fit a number: each stands in its high bytes, and the rest is 0.
+  private mutating func sort<Number: FixedWidthInteger & UnsignedInteger>(as _: Number.Type) {
     let length = recordLength
-    var numbers: [UInt64] = []
-    numbers.reserveCapacity(count)
-    bytes.withUnsafeBytes { raw in
-      for start in stride(from: 0, to: raw.count, by: length) {
-        var number: UInt64 = 0
-        for offset in start..<start + length { number = number << 8 | UInt64(raw[offset]) }
-        numbers.append(number)
+    let isWhole = length == MemoryLayout<Number>.size
+    var numbers = [Number](unsafeUninitializedCapacity: count) { buffer, used in
+      bytes.withUnsafeBytes { raw in
+        for start in stride(from: 0, to: raw.count, by: length) {
+          var number = Number.zero
+          if isWhole {
+            number = raw.loadUnaligned(fromByteOffset: start, as: Number.self)
+          } else {
+            withUnsafeMutableBytes(of: &number) {
+              $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[start..<start + length]))
+            }
+          }
+          buffer[used] = Number(bigEndian: number)
+          used += 1
+        }
       }
     }
-    Self.sort(&numbers, byteCount: length)
+    Self.sort(&numbers)
     bytes = [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, used in
-      var last: UInt64?
+      var last: Number?
       used = 0
       for number in numbers where number != last {
-        for position in 0..<length {
-          buffer[used + position] = UInt8(truncatingIfNeeded: number >> UInt64(8 * (length - 1 - position)))
+        withUnsafeBytes(of: number.bigEndian) {
+          (buffer.baseAddress! + used).update(from: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: length)
         }
         used += length
         last = number
       }
     }
   }
-}
 
-/// Elements that go from a set and elements that come into it.
-struct ElementChange: Sendable, Equatable {
-  var removed: ElementTable
-  var added: ElementTable
+  /// Sorts numbers: many of them by digits of 11 bits, lowest first, which takes no comparisons.
+  private static func sort<Number: FixedWidthInteger & UnsignedInteger>(_ numbers: inout [Number]) {
+    let digitBits = 11
+    guard numbers.count > 1 << digitBits else { return numbers.sort() }
+    var other = [Number](repeating: 0, count: numbers.count)
+    var starts = [Int](repeating: 0, count: 1 << digitBits)
+    for shift in stride(from: 0, to: Number.bitWidth, by: digitBits) {
+      numbers.withUnsafeBufferPointer { numbers in
+        other.withUnsafeMutableBufferPointer { other in
+          starts.withUnsafeMutableBufferPointer { starts in
+            starts.update(repeating: 0)
+            for number in numbers { starts[digit(of: number, shift)] += 1 }
+            var start = 0
+            for value in starts.indices { (starts[value], start) = (start, start + starts[value]) }
+            for number in numbers {
+              let value = digit(of: number, shift)
+              other[starts[value]] = number
+              starts[value] += 1
+            }
+          }
+        }
+      }
+      swap(&numbers, &other)
+    }
+
+    func digit(of number: Number, _ shift: Int) -> Int {
+      Int(truncatingIfNeeded: number >> Number(truncatingIfNeeded: shift)) & ((1 << digitBits) - 1)
+    }
+  }
 }
 
 extension ElementTable {
   /// The addresses of the prefixes of one family.
   init(hosts: [IPPrefix], family: IPFamily) {
-    var unsorted: [UInt8] = []
-    unsorted.reserveCapacity(hosts.count * family.bits / 8)
-    for prefix in hosts where prefix.family == family { Self.append(prefix.address, to: &unsorted) }
-    self.init(keyLength: family.bits / 8, valueLength: 0, isRanges: false, unsorted: unsorted)
+    let length = family.bits / 8
+    let unsorted = [UInt8](unsafeUninitializedCapacity: hosts.count * length) { buffer, used in
+      let raw = UnsafeMutableRawBufferPointer(buffer)
+      for prefix in hosts {
+        switch (prefix.address, family) {
+        case (.v4(let address), .v4):
+          raw.storeBytes(of: address.value.bigEndian, toByteOffset: used, as: UInt32.self)
+        case (.v6(let address), .v6):
+          raw.storeBytes(of: address.high.bigEndian, toByteOffset: used, as: UInt64.self)
+          raw.storeBytes(of: address.low.bigEndian, toByteOffset: used + 8, as: UInt64.self)
+        default: continue
+        }
+        used += length
+      }
+    }
+    self.init(keyLength: length, valueLength: 0, isRanges: false, unsorted: unsorted)
   }
 
   /// The prefixes of one family, with those that meet or overlap joined.

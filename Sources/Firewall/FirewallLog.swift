@@ -3,7 +3,7 @@ public import Household
 public import Netlink
 import Wire
 
-/// The live log of dropped packets: receives what the rules report, keeps the last entries. It belongs to the thread that made it.
+/// The live log of dropped packets: receives what the rules report. It belongs to the thread that made it.
 public final class FirewallLog {
   /// The NFLOG group that our rules report to.
   public static let group: UInt16 = 77
@@ -14,17 +14,11 @@ public final class FirewallLog {
 
   private let source: PacketLog
   private var directory: FirewallDirectory
-  /// The last entries, oldest first, at most `capacity`.
-  public private(set) var entries: [FirewallLogEntry] = []
-  private let capacity: Int
 
   /// Takes the log group of the network namespace; only one process can have it.
-  ///
-  /// - Parameter capacity: How many entries are kept, at least 1.
-  public init(capacity: Int = 1_000) throws(NetlinkError) {
+  public init() throws(NetlinkError) {
     source = try PacketLog(group: Self.group, copyBytes: Self.copyBytes)
     directory = FirewallDirectory(model: nil, dynamic: FirewallDynamics())
-    self.capacity = max(1, capacity)
   }
 
   /// For an event loop to watch.
@@ -42,10 +36,7 @@ public final class FirewallLog {
   ///
   /// - Parameter now: Time of entries to which the kernel gave none.
   public func read(now: UnixTime) throws(NetlinkError) -> [FirewallLogEntry] {
-    let new = try source.packets().compactMap { directory.entry($0, now: now, interface: Self.interfaceName) }
-    entries += new
-    if entries.count > capacity { entries.removeFirst(entries.count - capacity) }
-    return new
+    try source.packets().compactMap { directory.entry($0, now: now, interface: Self.interfaceName) }
   }
 
   /// if_indextoname(3), in the namespace of the calling thread.

@@ -23,8 +23,8 @@ public final class FirewallManager {
   private let routes: RouteSession
   private var model: HouseholdModel?
   private var dynamic = FirewallDynamics()
-  /// What the kernel was last seen to have; nil: not known.
-  private var applied: (ruleset: Ruleset, generation: UInt32)?
+  /// What the kernel was last seen to have, and in which generation; nil: to be read.
+  private var applied: (ruleset: Ruleset, generation: UInt32?)?
 
   /// Needs CAP_NET_ADMIN in the network namespace.
   public init() throws(FirewallError) {
@@ -50,15 +50,15 @@ public final class FirewallManager {
     return try apply(FirewallPolicy.closed)
   }
 
-  /// Makes the kernel's rules those of this household. Where they are already, nothing is sent.
+  /// Makes the kernel's rules those of this household. Where they are already, nothing is sent; where only elements of sets differ, such as the members
+  /// of an address list, only those elements are. Flows that the household no longer allows end.
   @discardableResult
   public func apply(model: HouseholdModel, dynamic: FirewallDynamics) throws(FirewallError) -> Report {
     let old = applied?.ruleset
-    var report = try apply(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
+    let (report, changes) = try establish(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
     self.model = model
     self.dynamic = dynamic
-    if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
-    return report
+    return try endFlows(report, changes, old: old)
   }
 
   /// Follows new dynamics under the model that was last applied: elements of sets come and go, rules stay.
@@ -70,48 +70,38 @@ public final class FirewallManager {
     guard let old = applied?.ruleset else { return try apply(model: model, dynamic: dynamic) }
     var ruleset = old
     ruleset.replace(FirewallPolicy(model: model, dynamic: dynamic).dynamicSets)
+    guard let changes = ruleset.elementChanges(from: old) else { return try apply(model: model, dynamic: dynamic) }
     do throws(FirewallError) {
-      var report = try changeElements(to: ruleset)
+      let report = try send(changes)
+      applied?.ruleset = ruleset
       self.dynamic = dynamic
-      if report.changed { report.flowsEnded = try endFlows(model, dynamic, old: old) }
-      return report
+      return try endFlows(report, changes, old: old)
     } catch .refused {
       applied = nil
       return try apply(model: model, dynamic: dynamic)
     }
   }
 
-  /// Changes single members of an address list that is in force and has only single addresses, however long it is: one transaction of as many
-  /// elements as change. The next ``apply(model:dynamic:)`` brings the list back to what its model says.
-  ///
-  /// Flows of an address that is blocked now are dropped from the next packet on, because what is blocked stands before what is established.
+  /// Changes single members of an address list that is in force and has only single addresses in their families, for who knows them and not the whole list: what
+  /// ``apply(model:dynamic:)`` does with a list that was edited, without the work of finding the difference. The next one brings the list back to
+  /// what its model says.
   @discardableResult
   public func changeList(
     _ name: String, adding: [IPAddress] = [], removing: [IPAddress] = []
   ) throws(FirewallError) -> Report {
-    guard let model, let table = applied?.ruleset.tables.firstIndex(where: { $0.family == .inet }) else {
-      throw .noSuchList(name)
-    }
-    let before = kernel.traffic
-    let transaction = kernel.beginTransaction()
-    var changes: [(set: Int, change: ElementChange)] = []
+    var changes: [SetChange] = []
     for family in [IPFamily.v4, .v6] {
       let keys = [adding, removing].map { $0.filter { $0.family == family }.map(\.bytes) }
       if keys[0].isEmpty, keys[1].isEmpty { continue }
-      guard let set = try changeSet(FirewallPolicy.listSet(name, family), table, keys, transaction) else {
+      let set = FirewallPolicy.listSet(name, family)
+      guard let change = applied?.ruleset.change(ofKeysIn: set, adding: keys[0], removing: keys[1]) else {
         throw .noSuchList(name)
       }
-      changes.append(set)
+      if !change.elements.isEmpty { changes.append(change) }
     }
-    if transaction.isEmpty { return report(since: before) }
-    try kernel.commit(transaction)
-    for (set, change) in changes { applied?.ruleset.tables[table].sets[set].elements.take(change) }
-    applied?.generation &+= 1
-    var report = report(since: before)
-    if !removing.isEmpty, model.forwards.contains(where: { $0.sources.contains(.list(name)) }) {
-      report.flowsEnded = try endFlows(model, dynamic, old: nil)
-    }
-    return report
+    let report = try send(changes)
+    applied?.ruleset.take(changes)
+    return try endFlows(report, changes, old: applied?.ruleset.beforeTaking(changes))
   }
 
   /// Rules with their hits, by name in the order of the chains; rules of one name are added up.
@@ -136,24 +126,12 @@ public final class FirewallManager {
     return facts
   }
 
-  /// How the kernel's rules and elements differ from what was last applied, a sentence for each difference; empty: not at all.
-  public func verify() throws(FirewallError) -> [String] { try verify(longest: .max) }
-
-  /// The same, without the elements of sets that have more than `longest` of them.
-  private func verify(longest: Int) throws(FirewallError) -> [String] {
-    guard let wanted = applied?.ruleset else { return [] }
+  /// How the kernel's rules and elements, of lists of any length, differ from what was last applied, a sentence for each difference; empty: not at
+  /// all. After differences the next ``apply(model:dynamic:)`` starts from what the kernel has.
+  public func verify() throws(FirewallError) -> [String] {
     var found: [String] = []
-    for table in wanted.tables {
-      let plan = try readPlan(table, longest: longest)
-      found += plan.differences
-      for set in plan.keptSets where !set.isDynamic {
-        let changes = set.elements.changes(from: plan.elements[set.name] ?? set.elements)
-        if !changes.added.isEmpty { found.append("set \(set.name) misses \(changes.added.count) elements") }
-        if !changes.removed.isEmpty {
-          found.append("set \(set.name) has \(changes.removed.count) elements that it should not have")
-        }
-      }
-    }
+    for table in applied?.ruleset.tables ?? [] { found += try readPlan(table).allDifferences }
+    if !found.isEmpty { applied?.generation = nil }
     return found
   }
 
@@ -176,15 +154,20 @@ extension FirewallManager {
 
   /// Makes the kernel have exactly these tables.
   @discardableResult
-  func apply(_ ruleset: Ruleset) throws(FirewallError) -> Report {
+  func apply(_ ruleset: Ruleset) throws(FirewallError) -> Report { try establish(ruleset).report }
+
+  /// The same, with the changes where only elements differed from what was last applied; nil: not known, or more than that.
+  private func establish(_ ruleset: Ruleset) throws(FirewallError) -> (report: Report, changes: [SetChange]?) {
     let before = kernel.traffic
     var generation = try currentGeneration()
-    if let applied, applied.generation == generation {
-      if applied.ruleset == ruleset { return report(since: before) }
-      if applied.ruleset.hasSameRules(as: ruleset), let report = try? changeElements(to: ruleset) { return report }
+    if let applied, applied.generation == generation,
+      let changes = ruleset.elementChanges(from: applied.ruleset), let report = try? send(changes)
+    {
+      self.applied?.ruleset = ruleset
+      return (report, changes)
     }
     for _ in 0..<Self.attempts {
-      let (transaction, isRestructured) = try plan(ruleset, generation)
+      let (transaction, plans) = try plan(ruleset, generation)
       do throws(FirewallError) {
         if !transaction.isEmpty { try kernel.commit(transaction) }
       } catch .refused(_, let error) where error.code == ERESTART {
@@ -193,77 +176,72 @@ extension FirewallManager {
         continue
       }
       applied = (ruleset, transaction.isEmpty ? generation : generation &+ 1)
-      if isRestructured { try confirm() }
-      return report(since: before)
+      if plans.contains(where: { !$0.differences.isEmpty }) { try confirm(plans) }
+      return (report(since: before), nil)
     }
     throw .restless
   }
 
-  /// The transaction that leads from what the kernel has in a generation to a ruleset, and whether it touches more than elements.
+  /// The transaction that leads from what the kernel has in a generation to a ruleset, and the plans that it carries out.
   private func plan(
     _ ruleset: Ruleset, _ generation: UInt32
-  ) throws(FirewallError) -> (transaction: Transaction, isRestructured: Bool) {
+  ) throws(FirewallError) -> (transaction: Transaction, plans: [TablePlan]) {
     let transaction = kernel.beginTransaction(generation: generation, capacity: ruleset.roughByteCount)
     let encoder = RulesetEncoder(transaction: transaction)
-    var isRestructured = false
+    var plans: [TablePlan] = []
     for table in ruleset.tables {
       let plan = try readPlan(table)
-      isRestructured = isRestructured || !plan.differences.isEmpty
       plan.write(to: encoder)
+      plans.append(plan)
     }
     for family in TableFamily.allCases where ruleset.table(family) == nil {
       let present = try reading { () throws(NetlinkError) in try kernel.table(family) }
       if present != nil { encoder.deleteTable(family) }
     }
-    return (transaction, isRestructured)
+    return (transaction, plans)
   }
 
-  /// Adds the change of one set to a transaction; nil where there is no such set of single keys.
-  private func changeSet(
-    _ name: String, _ table: Int, _ keys: [[[UInt8]]], _ transaction: Transaction
-  ) throws(FirewallError) -> (set: Int, change: ElementChange)? {
-    guard let inet = applied?.ruleset.tables[table], let index = inet.sets.firstIndex(where: { $0.name == name }),
-      inet.sets[index].filling == .keys
-    else { return nil }
-    let change = inet.sets[index].elements.change(adding: keys[0], removing: keys[1])
-    let encoder = RulesetEncoder(transaction: transaction)
-    encoder.deleteElements(change.removed, from: name, inet.family)
-    encoder.addElements(change.added, to: name, inet.family)
-    return (index, change)
-  }
-
-  /// Sends what differs between the elements that were last applied and those of `ruleset`, whose rules are the same.
-  private func changeElements(to ruleset: Ruleset) throws(FirewallError) -> Report {
+  /// Sends changes of the elements that are in force, as one transaction; nothing where there are none.
+  private func send(_ changes: [SetChange]) throws(FirewallError) -> Report {
     let before = kernel.traffic
-    guard let applied else { return try apply(ruleset) }
+    guard let tables = applied?.ruleset.tables, !changes.isEmpty else { return report(since: before) }
     let transaction = kernel.beginTransaction()
     let encoder = RulesetEncoder(transaction: transaction)
-    for (old, new) in zip(applied.ruleset.tables, ruleset.tables) {
-      for (oldSet, newSet) in zip(old.sets, new.sets) where oldSet.elements != newSet.elements {
-        let changes = newSet.elements.changes(from: oldSet.elements)
-        encoder.deleteElements(changes.removed, from: newSet.name, new.family)
-        encoder.addElements(changes.added, to: newSet.name, new.family)
-      }
+    for change in changes {
+      let (set, family) = (tables[change.table].sets[change.set].name, tables[change.table].family)
+      encoder.deleteElements(change.elements.removed, from: set, family)
+      encoder.addElements(change.elements.added, to: set, family)
     }
-    guard !transaction.isEmpty else { return report(since: before) }
     try kernel.commit(transaction)
-    self.applied = (ruleset, applied.generation &+ 1)
+    applied?.generation? &+= 1
     return report(since: before)
   }
 
-  /// Reads back what was just sent. Long lists are left to ``verify()``: the kernel has acknowledged them with the rest, and showing one takes it
-  /// time that grows with the square of its length.
-  private func confirm() throws(FirewallError) {
-    let differences = try verify(longest: 10_000)
+  /// Elements of a set beyond which an apply reads back only how many there are. The kernel has acknowledged them with the rest; for showing them it
+  /// passes the whole set for every 2,000 of them, so the time grows with the square of the length: half of the whole apply at 100,000
+  /// (docs/firewall.md). ``verify()`` reads them all.
+  private static let longestReadBack = 10_000
+
+  /// Reads back what was just sent, and compares.
+  private func confirm(_ plans: [TablePlan]) throws(FirewallError) {
+    var differences: [String] = []
+    for plan in plans {
+      differences += try readPlan(
+        plan.wanted, wantedKernel: plan.wantedKernel, longest: Self.longestReadBack
+      ).allDifferences
+    }
     guard differences.isEmpty else {
       applied = nil
       throw .notAsWanted(differences)
     }
   }
 
-  private func readPlan(_ table: Table, longest: Int = .max) throws(FirewallError) -> TablePlan {
+  /// What the kernel has beside what is wanted.
+  private func readPlan(
+    _ table: Table, wantedKernel: KernelTable? = nil, longest: Int = .max
+  ) throws(FirewallError) -> TablePlan {
     try reading { () throws(NetlinkError) in
-      var plan = TablePlan(wanted: table, actual: try kernel.table(table.family))
+      var plan = TablePlan(wanted: table, actual: try kernel.table(table.family), wantedKernel: wantedKernel)
       for set in plan.keptSets where !set.isDynamic && set.elements.count <= longest {
         plan.elements[set.name] = try kernel.elements(of: set.name, table.family, like: set.elements)
       }
@@ -284,33 +262,28 @@ extension FirewallManager {
     return Report(changed: traffic.transactions > 0, traffic: traffic, flowsEnded: 0)
   }
 
-  /// Ends what the rules in force no longer allow.
+  /// Ends what the rules in force no longer allow, after what a transaction has done.
+  ///
+  /// - Parameters:
+  ///   - changes: What it has changed where that was only elements; nil: it may have been anything.
+  ///   - old: The rules before it. Asked for only where there are flows.
   private func endFlows(
-    _ model: HouseholdModel, _ dynamic: FirewallDynamics, old: Ruleset?
-  ) throws(FirewallError) -> Int {
-    guard let new = applied?.ruleset else { return 0 }
-    if let old, new.onlyAdds(to: old) { return 0 }
+    _ report: Report, _ changes: [SetChange]?, old: @autoclosure () -> Ruleset?
+  ) throws(FirewallError) -> Report {
+    guard report.changed, let model, let new = applied?.ruleset else { return report }
+    if let changes, !new.losesRights(by: changes) { return report }
     return try reading { () throws(NetlinkError) in
-      let flows = try conntrack.flows()
-      if flows.isEmpty { return 0 }
+      guard try conntrack.count() > 0 else { return report }
       let local = Set(try routes.addresses().map(\.address.address))
-      let termination = FlowTermination(old: old, new: new, model: model, dynamic: dynamic, local: local)
-      return try conntrack.delete(termination.flowsToEnd(flows))
+      let termination = FlowTermination(old: old(), new: new, model: model, dynamic: dynamic, local: local)
+      var report = report
+      report.flowsEnded = try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+      return report
     }
   }
 }
 
 extension Ruleset {
-  /// Whether only elements of sets differ.
-  func hasSameRules(as other: Ruleset) -> Bool {
-    tables.count == other.tables.count
-      && zip(tables, other.tables).allSatisfy { mine, theirs in
-        mine.family == theirs.family && mine.limits == theirs.limits && mine.chains == theirs.chains
-          && mine.sets.count == theirs.sets.count
-          && zip(mine.sets, theirs.sets).allSatisfy { $0.hasSameShape(as: $1) }
-      }
-  }
-
   /// Puts the sets in the place of those of their names.
   mutating func replace(_ sets: [NamedSet]) {
     let byName = Dictionary(sets.map { ($0.name, $0) }) { $1 }

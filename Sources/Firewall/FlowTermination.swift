@@ -56,19 +56,3 @@ struct FlowTermination {
       hardware: flow.original.source.v4.flatMap { hardware[$0] })
   }
 }
-
-extension Ruleset {
-  /// Whether a change from `old` can only have let more through: nothing was removed anywhere, and nothing added where being there takes rights
-  /// away. Then no flow has to end.
-  func onlyAdds(to old: Ruleset) -> Bool {
-    guard hasSameRules(as: old) else { return false }
-    return zip(tables, old.tables).allSatisfy { new, old in
-      zip(new.sets, old.sets).allSatisfy { new, old in
-        guard new.elements != old.elements else { return true }
-        let changes = new.elements.changes(from: old.elements)
-        let takesAway = new.name.hasPrefix("paused.") || new.name.hasPrefix("list.")
-        return changes.removed.isEmpty && !takesAway
-      }
-    }
-  }
-}

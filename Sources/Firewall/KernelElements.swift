@@ -51,12 +51,6 @@ struct KernelElements {
     return 0
   }
 
-  /// Takes in what another message brought.
-  mutating func merge(_ other: KernelElements) {
-    starts += other.starts
-    ends += other.ends
-  }
-
   /// What was gathered, in order.
   var table: ElementTable {
     guard shape.isRanges else {

@@ -98,8 +98,7 @@ final class KernelFirewall {
     var table = KernelTable()
     for type in [NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_GETSET, NFT_MSG_GETOBJ, NFT_MSG_GETFLOWTABLE] {
       do throws(NetlinkError) {
-        // A dump that is disturbed begins anew, so nothing is taken in before its end.
-        for fragment in try dump(type, family) { table.merge(fragment) }
+        table = try dump(type, family, into: table)
       } catch  where type == NFT_MSG_GETFLOWTABLE {
         // A kernel without flowtables has none.
       }
@@ -116,14 +115,7 @@ final class KernelFirewall {
       $0.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), Table.name)
       $0.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), set)
     }
-    var elements = KernelElements(like: shape)
-    let fragments = try reading.dump(request) { message in
-      var fragment = KernelElements(like: shape)
-      fragment.absorb(message)
-      return fragment
-    }
-    for fragment in fragments { elements.merge(fragment) }
-    return elements.table
+    return try reading.dump(request, into: KernelElements(like: shape)) { $0.absorb($1) }.table
   }
 
   private func hasTable(_ family: TableFamily) throws(NetlinkError) -> Bool {
@@ -139,20 +131,16 @@ final class KernelFirewall {
     }
   }
 
-  /// What each message of a dump says of our table.
+  /// What is known of our table, and what a dump says of it.
   private func dump(
-    _ type: nf_tables_msg_types, _ family: TableFamily
-  ) throws(NetlinkError) -> [KernelTable] {
+    _ type: nf_tables_msg_types, _ family: TableFamily, into table: KernelTable
+  ) throws(NetlinkError) -> KernelTable {
     let request = NetlinkRequest(type: Self.type(type), flags: NLM_F_DUMP, attempt: "reading the packet filter") {
       Self.writeHeader(&$0, family: family.rawValue)
       // NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_OBJ_TABLE and NFTA_CHAIN_TABLE are all 1.
       $0.put(1, Table.name)
     }
-    return try reading.dump(request) { message in
-      var fragment = KernelTable()
-      fragment.absorb(message, family)
-      return fragment
-    }
+    return try reading.dump(request, into: table) { $0.absorb($1, family) }
   }
 
   private static func type(_ message: nf_tables_msg_types) -> Int {

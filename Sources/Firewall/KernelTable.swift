@@ -9,7 +9,7 @@ import Wire
 struct KernelTable: Equatable {
   var chains: [String: KernelChain] = [:]
   var sets: [String: KernelSet] = [:]
-  var limits: [String: [UInt32: [UInt8]]] = [:]
+  var limits: [String: KernelAttributes] = [:]
   /// Things that no ruleset of ours has: flowtables, other objects.
   var strangers: [String] = []
 }
@@ -36,7 +36,25 @@ struct KernelRule: Equatable {
 /// One expression: its attributes by the path of their types, a byte for each level.
 struct KernelExpression: Equatable {
   var name: String
-  var attributes: [UInt32: [UInt8]] = [:]
+  var attributes = KernelAttributes()
+}
+
+/// A few attributes by number: so few that looking for one among them is faster than hashing, and many tables of them are made.
+struct KernelAttributes: Equatable {
+  private(set) var all: [Attribute] = []
+
+  struct Attribute: Equatable {
+    let number: UInt32
+    let value: [UInt8]
+  }
+
+  subscript(number: UInt32) -> [UInt8]? {
+    get { all.first { $0.number == number }?.value }
+    set {
+      all.removeAll { $0.number == number }
+      if let newValue { all.append(Attribute(number: number, value: newValue)) }
+    }
+  }
 }
 
 struct KernelSet: Equatable {
@@ -45,9 +63,15 @@ struct KernelSet: Equatable {
   /// How many elements there is room for (NFTA_SET_DESC_SIZE); 0: as many as come.
   var size: UInt32 = 0
 
-  /// Whether a set that is wanted like `other` may stay as it is: what it is agrees, and it has at least half the room.
+  /// How many elements it has to hold, where it is one that is wanted.
+  var needed: UInt32 = 0
+  /// How many elements the kernel counts in it; nil where it does not tell.
+  var count: UInt32?
+
+  /// Whether a set that is wanted like `other` may stay as it is. The room that it was made with is its own affair: a list that has grown or shrunk
+  /// by element stays until it is full.
   func canServe(as other: KernelSet) -> Bool {
-    attributes == other.attributes && (size == 0) == (other.size == 0) && size >= other.size / 2
+    attributes == other.attributes && (size == 0 || size >= other.needed)
   }
 }
 
@@ -56,6 +80,9 @@ extension KernelTable {
   private static let setAttributes = [
     NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN, NFTA_SET_DATA_TYPE, NFTA_SET_DATA_LEN, NFTA_SET_TIMEOUT,
   ].map { Int($0.rawValue) }
+
+  /// NFTA_SET_COUNT, which kernels have from 6.16 on and not all headers know.
+  private static let setCount = 20
 
   /// Takes in one message of `family`; others, and what is malformed, are passed over.
   mutating func absorb(_ message: borrowing Message, _ family: TableFamily) {
@@ -133,6 +160,7 @@ extension KernelTable {
         while let field = inner.next() {
           if field.type == Int(NFTA_SET_DESC_SIZE.rawValue) { set.size = field.bigEndian() ?? 0 }
         }
+      case Self.setCount: set.count = attribute.bigEndian()
       case let type where Self.setAttributes.contains(type):
         // The kernel leaves out what is 0.
         let value = attribute.payload.array
@@ -144,7 +172,7 @@ extension KernelTable {
   }
 
   private mutating func absorbObject(_ reader: consuming AttributeReader) {
-    var data: [UInt32: [UInt8]] = [:]
+    var data = KernelAttributes()
     var name: String?
     var type: UInt32?
     var isOurs = false
@@ -178,13 +206,16 @@ extension KernelTable {
 }
 
 extension KernelExpression {
-  /// Attributes that hold attributes, by expression. The inside of a verdict and of an expression within one nest once more, as type 2.
-  private static let nested: [String: Set<Int>] = [
-    "cmp": [Int(NFTA_CMP_DATA.rawValue)],
-    "bitwise": [Int(NFTA_BITWISE_MASK.rawValue), Int(NFTA_BITWISE_XOR.rawValue)],
-    "immediate": [Int(NFTA_IMMEDIATE_DATA.rawValue)],
-    "dynset": [Int(NFTA_DYNSET_EXPR.rawValue)],
-  ]
+  /// Whether an attribute holds attributes. The inside of a verdict and of an expression within one nest once more, as type 2.
+  private func isNested(_ type: Int) -> Bool {
+    switch name {
+    case "cmp": type == Int(NFTA_CMP_DATA.rawValue)
+    case "bitwise": type == Int(NFTA_BITWISE_MASK.rawValue) || type == Int(NFTA_BITWISE_XOR.rawValue)
+    case "immediate": type == Int(NFTA_IMMEDIATE_DATA.rawValue)
+    case "dynset": type == Int(NFTA_DYNSET_EXPR.rawValue)
+    default: false
+    }
+  }
 
   /// Reads the inside of a list element: a name and data.
   fileprivate init(_ reader: consuming AttributeReader) {
@@ -193,11 +224,10 @@ extension KernelExpression {
       switch attribute.type {
       case Int(NFTA_EXPR_NAME.rawValue): name = attribute.text
       case Int(NFTA_EXPR_DATA.rawValue):
-        let nested = Self.nested[name] ?? []
         var inner = attribute.nested
         while let field = inner.next() {
           let path = UInt32(field.type & 0xff)
-          if nested.contains(field.type) {
+          if isNested(field.type) {
             flatten(field.nested, path, depth: 0)
           } else if name == "objref", field.type == Int(NFTA_OBJREF_IMM_NAME.rawValue) {
             // libnftnl sends the name without the NUL that the kernel shows.
@@ -230,7 +260,7 @@ extension KernelRule {
       let attributes = expressions[index].attributes
       count.packets = attributes[UInt32(NFTA_COUNTER_PACKETS.rawValue)].flatMap(UInt64.init(network:)) ?? 0
       count.bytes = attributes[UInt32(NFTA_COUNTER_BYTES.rawValue)].flatMap(UInt64.init(network:)) ?? 0
-      expressions[index].attributes = [:]
+      expressions[index].attributes = KernelAttributes()
     }
   }
 }
@@ -244,18 +274,6 @@ extension UInt64 {
 }
 
 extension KernelTable {
-  /// Takes in what another message brought.
-  mutating func merge(_ other: KernelTable) {
-    for (name, chain) in other.chains {
-      var merged = chain.hook == nil && chains[name] != nil ? chains[name]! : chain
-      merged.rules = (chains[name]?.rules ?? []) + chain.rules
-      chains[name] = merged
-    }
-    sets.merge(other.sets) { $1 }
-    limits.merge(other.limits) { $1 }
-    strangers += other.strangers
-  }
-
   /// Reads messages that stand one behind the other.
   init(_ bytes: UnsafeRawBufferPointer, _ family: TableFamily) {
     self.init()

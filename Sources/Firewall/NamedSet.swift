@@ -9,6 +9,18 @@ public struct NamedSet: Sendable, Equatable {
   public var value: [Datum]
   public var filling: Filling
   public var elements: ElementTable
+  public var effect: Effect
+
+  /// What it means to be in a set.
+  public struct Effect: OptionSet, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Members may do what others may not: who leaves the set loses rights.
+    public static let permits = Effect(rawValue: 1)
+    /// Members may not do what others may: who comes into the set loses rights.
+    public static let blocks = Effect(rawValue: 2)
+  }
 
   public enum Filling: Sendable, Equatable {
     /// Elements are keys.
@@ -41,12 +53,14 @@ public struct NamedSet: Sendable, Equatable {
   }
 
   public init(
-    _ name: String, key: [Datum], value: [Datum] = [], filling: Filling = .keys, elements: ElementTable? = nil
+    _ name: String, key: [Datum], value: [Datum] = [], filling: Filling = .keys, elements: ElementTable? = nil,
+    effect: Effect = .permits
   ) {
     self.name = name
     self.key = key
     self.value = value
     self.filling = filling
+    self.effect = effect
     self.elements =
       elements
       ?? ElementTable(
@@ -55,13 +69,18 @@ public struct NamedSet: Sendable, Equatable {
 
   /// How many elements the kernel is told to make room for (NFTA_SET_DESC_SIZE), so that a long list is one array of buckets from the start; nil: it
   /// grows as it is filled. A list that has outgrown its room is made anew.
+  ///
+  /// The kernel takes the next power of two above 4/3 of this as its number of buckets. So this is 3/4 of a power of two: the most elements for those
+  /// buckets, and the fewest that leave a quarter of the list free. Every bucket costs: reading the list back passes all of them many times.
   var capacity: UInt32? {
     switch filling {
     case .rules(_, let size): return size
     case .ranges: return nil
     case .keys:
       guard elements.count >= 1024 else { return nil }
-      return UInt32(clamping: 1 << (Int.bitWidth - (2 * elements.count - 1).leadingZeroBitCount))
+      var room = 3 << 9
+      while room < elements.count + elements.count / 4 { room *= 2 }
+      return UInt32(clamping: room)
     }
   }
 
@@ -90,12 +109,17 @@ extension NamedSet {
   }
 
   /// Addresses of one family; those of the other are left out.
-  static func addresses(_ name: String, _ family: IPFamily, _ members: some Sequence<IPAddress>) -> NamedSet {
-    NamedSet(name, key: [Datum(family)], keys: members.filter { $0.family == family }.map(\.bytes))
+  static func addresses(
+    _ name: String, _ family: IPFamily, _ members: some Sequence<IPAddress>, effect: Effect = .permits
+  ) -> NamedSet {
+    NamedSet(
+      name, key: [Datum(family)], keys: members.filter { $0.family == family }.map(\.bytes), effect: effect)
   }
 
-  static func hardware(_ name: String, _ members: some Sequence<MACAddress>) -> NamedSet {
-    NamedSet(name, key: [.hardware], keys: members.map(\.bytes))
+  static func hardware(
+    _ name: String, _ members: some Sequence<MACAddress>, effect: Effect = .permits
+  ) -> NamedSet {
+    NamedSet(name, key: [.hardware], keys: members.map(\.bytes), effect: effect)
   }
 
   /// Prefixes of one family as ranges; those of the other are left out.
@@ -104,13 +128,17 @@ extension NamedSet {
       name, key: [Datum(family)], filling: .ranges, elements: ElementTable(prefixes: members, family: family))
   }
 
-  /// A list of any length: a hash of single addresses where it has nothing else, else ranges.
-  static func list(_ name: String, _ family: IPFamily, _ members: [IPPrefix]) -> NamedSet {
-    guard members.allSatisfy({ $0.length == $0.family.bits }) else { return prefixes(name, family, members) }
-    return NamedSet(name, key: [Datum(family)], elements: ElementTable(hosts: members, family: family))
+  /// The members of one family, any number of them: a hash where they are all single addresses, else ranges.
+  static func list(_ name: String, _ family: IPFamily, _ members: [IPPrefix], effect: Effect) -> NamedSet {
+    let isRanges = members.contains { $0.family == family && $0.length < family.bits }
+    return NamedSet(
+      name, key: [Datum(family)], filling: isRanges ? .ranges : .keys,
+      elements: isRanges
+        ? ElementTable(prefixes: members, family: family) : ElementTable(hosts: members, family: family),
+      effect: effect)
   }
 
-  private init(_ name: String, key: [Datum], keys: [[UInt8]]) {
-    self.init(name, key: key, elements: ElementTable(keyLength: Self.width(of: key), records: keys))
+  private init(_ name: String, key: [Datum], keys: [[UInt8]], effect: Effect = .permits) {
+    self.init(name, key: key, elements: ElementTable(keyLength: Self.width(of: key), records: keys), effect: effect)
   }
 }

@@ -69,6 +69,7 @@ extension FirewallPolicy {
     var rules = [Rule("input.loopback", "the router itself", [.from("lo")], .accept)]
     rules += drop("input.invalid", "packets of no flow", [.state(.invalid)])
     rules += blockedRules(isForward: false)
+    rules += Self.pingRules
     rules.append(
       Rule("input.established", "answers and what belongs to them", [.state([.established, .related])], .accept))
     rules += Self.controlMessageRules
@@ -134,13 +135,18 @@ extension FirewallPolicy {
     return rules
   }
 
+  /// Before what is established: the requests of one ping are one flow. Counted, not reported: a flood would fill the log.
+  private static let pingRules = [Match.icmp(8, .v4), .icmp(128, .v6)].flatMap { request in
+    [
+      Rule("input.ping", "echo requests", [request], [.rate(50, burst: 100), .count], .accept),
+      Rule("input.ping.rate", "more than 50 echo requests a second", [request], .drop),
+    ]
+  }
+
   /// What RFC 4890 section 4.4 says must not be dropped, and its counterpart of IPv4. Errors about flows come as related; errors about nothing
   /// that we sent are dropped as invalid.
   static var controlMessageRules: [Rule] {
-    let echo: [Action] = [.rate(50, burst: 100), .count]
-    return [
-      Rule("input.ping", "echo requests", [.icmp(8, .v4)], echo, .accept),
-      Rule("input.ping", "echo requests", [.icmp(128, .v6)], echo, .accept),
+    [
       Rule(
         "input.neighbours", "neighbour discovery",
         [.icmp(135...136, .v6), .hopLimit(255)], .accept),

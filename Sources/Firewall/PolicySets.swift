@@ -15,16 +15,20 @@ extension FirewallPolicy {
       .prefixes("bogons.4", .v4, Self.bogons), .prefixes("bogons.6", .v6, Self.bogons),
     ]
       + Self.families.flatMap { family in
-        usedLists.map { .list(Self.listSet($0.name, family), family, $0.members) }
+        model.addressLists.compactMap { list in
+          let effect = effect(ofList: list.name)
+          return effect.isEmpty ? nil : .list(Self.listSet(list.name, family), family, list.members, effect: effect)
+        }
       }
   }
 
   /// Sets whose elements follow ``FirewallDynamics``.
   var dynamicSets: [NamedSet] {
     var sets: [NamedSet] = [.hardware("known", model.devices.flatMap { hardware(of: $0.name) })]
-    sets.append(.hardware("paused.hardware", dynamic.paused.flatMap(hardware(of:))))
+    sets.append(.hardware("paused.hardware", dynamic.paused.flatMap(hardware(of:)), effect: .blocks))
     for family in Self.families {
-      sets.append(.addresses("paused.\(family.digit)", family, dynamic.paused.flatMap(addresses(of:))))
+      sets.append(
+        .addresses("paused.\(family.digit)", family, dynamic.paused.flatMap(addresses(of:)), effect: .blocks))
       sets.append(.prefixes("home.\(family.digit)", family, model.networks.flatMap(prefixes(of:))))
       sets.append(.addresses("router.\(family.digit)", family, model.networks.flatMap(\.addresses).map(\.address)))
       for network in model.networks {
@@ -98,11 +102,12 @@ extension FirewallPolicy {
     return names.filter { seen.insert($0).inserted }
   }
 
-  private var usedLists: [AddressList] {
-    let sources = model.forwards.flatMap(\.sources)
-    let names = Set(
-      model.firewall.blocked + sources.compactMap { if case .list(let name) = $0 { name } else { nil } })
-    return model.addressLists.filter { names.contains($0.name) }
+  /// What rules make of an address list; empty: nothing, so that the kernel need not have it.
+  private func effect(ofList name: String) -> NamedSet.Effect {
+    var effect: NamedSet.Effect = []
+    if model.firewall.blocked.contains(name) { effect.insert(.blocks) }
+    if model.forwards.contains(where: { $0.sources.contains(.list(name)) }) { effect.insert(.permits) }
+    return effect
   }
 
   /// Whether a device is known by hardware addresses, and rules about it ask for them.

@@ -7,16 +7,36 @@ struct TablePlan {
   var elements: [String: ElementTable] = [:]
 
   /// `wanted` as the kernel would show it.
-  private let wantedKernel: KernelTable
+  let wantedKernel: KernelTable
   /// Sentences; empty: everything but perhaps elements is as wanted.
   let differences: [String]
 
-  init(wanted: Table, actual: KernelTable?) {
+  /// - Parameter wantedKernel: What an earlier plan for the same table found; nil: nothing yet.
+  init(wanted: Table, actual: KernelTable?, wantedKernel: KernelTable? = nil) {
     self.wanted = wanted
     self.actual = actual
-    let kernel = KernelTable(wanted)
-    wantedKernel = kernel
+    let kernel = wantedKernel ?? KernelTable(wanted)
+    self.wantedKernel = kernel
     differences = actual.map { $0.differences(from: kernel, wanted.family) } ?? ["table \(Table.name) is missing"]
+  }
+
+  /// The same, and what is wrong with elements; of sets whose elements were not read, with their number.
+  var allDifferences: [String] { differences + keptSets.flatMap(differences(in:)) }
+
+  private func differences(in set: NamedSet) -> [String] {
+    guard let present = elements[set.name] else {
+      guard set.filling == .keys, let count = actual?.sets[set.name]?.count, count != set.elements.count else {
+        return []
+      }
+      return ["set \(set.name) has \(count) elements instead of \(set.elements.count)"]
+    }
+    let changes = set.elements.changes(from: present)
+    var found: [String] = []
+    if !changes.added.isEmpty { found.append("set \(set.name) misses \(changes.added.count) elements") }
+    if !changes.removed.isEmpty {
+      found.append("set \(set.name) has \(changes.removed.count) elements that it should not have")
+    }
+    return found
   }
 
   /// Sets that stay, so that their elements are compared one by one.
@@ -116,5 +136,8 @@ extension KernelTable {
       for rule in chain.rules { encoder.add(rule, to: chain.name, table.family) }
     }
     self.init(transaction.bytes, table.family)
+    for set in table.sets {
+      sets[set.name]?.needed = set.isDynamic ? set.capacity ?? 0 : UInt32(clamping: set.elements.count)
+    }
   }
 }

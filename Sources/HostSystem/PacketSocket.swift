@@ -1,5 +1,6 @@
 import CHostSystem
 import Glibc
+public import Wire
 
 /// Sends and receives whole Ethernet frames on one interface, with or without an address (packet(7)).
 ///
@@ -10,6 +11,8 @@ public final class PacketSocket {
   public enum Filter: Sendable {
     /// EtherType ARP.
     case arp
+    /// Of ARP the answers only.
+    case arpReplies
     /// IPv4 UDP datagrams to a port; no fragments.
     case udp(port: UInt16)
     /// ICMPv6 messages of a type, without extension headers.
@@ -18,7 +21,7 @@ public final class PacketSocket {
     /// ETH_P_…
     fileprivate var etherType: UInt16 {
       switch self {
-      case .arp: 0x0806
+      case .arp, .arpReplies: 0x0806
       case .udp: 0x0800
       case .icmpv6: 0x86dd
       }
@@ -29,8 +32,16 @@ public final class PacketSocket {
   /// to hardware that is not there.
   public typealias Handler = (_ frame: RawSpan, _ isChecksumReady: Bool) -> Void
 
+  /// The interface has gone or is down.
+  public var onFailure: (() -> Void)?
+  /// Whether frames are wanted now; while they are not, the kernel drops them and wakes nobody. On at first.
+  public var isListening = true {
+    didSet { if isListening != oldValue { listen() } }
+  }
+
   private let descriptor: Descriptor
   private let name: String
+  private let filter: Filter
   private var watch: EventLoop.Watch?
   private var buffer = [UInt8](repeating: 0, count: 65_536)
   private let handler: Handler
@@ -47,8 +58,12 @@ public final class PacketSocket {
     }
     descriptor = Descriptor(owning: number)
     self.name = name
+    self.filter = filter
     self.handler = handler
-    watch = try loop.watch(number) { [unowned self] _ in receiveAll() }
+    watch = try loop.watch(number) { [unowned self] events in
+      receiveAll()
+      if events.contains(.closed) { onFailure?() }
+    }
   }
 
   deinit { watch?.cancel() }
@@ -58,10 +73,27 @@ public final class PacketSocket {
     try systemCall("sending a frame on \(name)") { Glibc.send(descriptor.number, frame, frame.count, 0) }
   }
 
+  /// The interface's own Ethernet address.
+  public var hardware: MACAddress {
+    get throws(SystemError) {
+      var address: UInt64 = 0
+      try systemCall("reading the hardware address of \(name)") {
+        lares_packet_hardware(descriptor.number, &address)
+      }
+      return MACAddress(value: address)
+    }
+  }
+
   /// Stops receiving. The handler is not called again.
   public func close() {
     watch?.cancel()
     watch = nil
+  }
+
+  private func listen() {
+    let program = isListening ? filter.program : [.drop]
+    // Refused only for want of memory: then frames come that nobody wants, or none, and whoever waits asks again.
+    _ = lares_packet_filter(descriptor.number, program, UInt16(program.count))
   }
 
   private func receiveAll() {
@@ -84,6 +116,7 @@ extension PacketSocket.Filter {
   fileprivate var program: [sock_filter] {
     switch self {
     case .arp: [.accept]
+    case .arpReplies: [.loadHalf(at: 14 + 6), .jump(unless: 2, over: 1), .accept, .drop]
     case .udp(let port):
       [
         .loadByte(at: 14 + 9), .jump(unless: 17, over: 6),

@@ -1,5 +1,5 @@
 import CHostSystem
-public import Glibc
+import Glibc
 public import Household
 import Wire
 
@@ -169,7 +169,7 @@ private func withUnixAddress(
 }
 
 /// Calls `body` with an Internet address as the kernel takes it.
-public func withInternetAddress(
+private func withInternetAddress(
   _ socketAddress: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
 ) throws(SystemError) {
   switch socketAddress.address {

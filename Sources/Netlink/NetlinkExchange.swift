@@ -26,10 +26,23 @@ extension NetlinkSocket {
   public func dump<Answer>(
     _ request: NetlinkRequest, parse: (borrowing Message) -> Answer?
   ) throws(NetlinkError) -> [Answer] {
+    try dump(request, into: []) { answers, message in
+      if let answer = parse(message) { answers.append(answer) }
+    }
+  }
+
+  /// The same, with the messages gathered into any value; where the dump is begun again, so is it, from `initial`.
+  public func dump<Whole>(
+    _ request: NetlinkRequest, into initial: Whole, gather: (inout Whole, borrowing Message) -> Void
+  ) throws(NetlinkError) -> Whole {
     for _ in 0..<Self.dumpAttempts {
       do throws(NetlinkError) {
-        let (answers, isConsistent) = try exchange(request, parse)
-        if isConsistent { return answers }
+        var whole = initial
+        let exchanged = try exchange(request) { message -> Never? in
+          gather(&whole, message)
+          return nil
+        }
+        if exchanged.isConsistent { return whole }
       } catch {
         guard error.code == ENOBUFS || error.code == EINTR else { throw error }
         try drain()

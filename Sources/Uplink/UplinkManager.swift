@@ -107,11 +107,6 @@ public final class UplinkManager {
     return true
   }
 
-  /// Asks all gateways and name servers at once: for a caller who has a reason to doubt, e.g. unanswered DNS queries.
-  public func probeNow() {
-    for session in sessions { session.probeNow() }
-  }
-
   /// Takes addresses and routes of all uplinks away: for `lares teardown`.
   ///
   /// - Parameter givingBack: tell the DHCP servers, too (DHCPRELEASE).

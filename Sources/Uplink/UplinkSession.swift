@@ -104,8 +104,6 @@ final class UplinkSession {
     if let link { carryOut(UplinkPlan(), on: link) }
   }
 
-  func probeNow() { health.probeNow() }
-
   /// Follows a jump of the wall clock, e.g. the first NTP answer on a machine without a battery.
   func followClock() {
     guard let held = client?.held, var corrected = record else { return }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Control
 import HostSystem
 
@@ -23,6 +24,42 @@ struct Lares: ParsableCommand {
         ]),
       CommandGroup(name: "Run", subcommands: [Run.self, Serve.self, Teardown.self]),
     ])
+}
+
+extension Lares {
+  /// As `ParsableCommand.main()`, and says which command a misspelt one probably was meant to be.
+  static func main() {
+    let words = Array(CommandLine.arguments.dropFirst())
+    do {
+      var command = try parseAsRoot(words)
+      try command.run()
+    } catch {
+      guard exitCode(for: error) == .validationFailure, let wrong = wrongCommand(in: words) else {
+        exit(withError: error)
+      }
+      exit(withError: ValidationError(wrong))
+    }
+  }
+
+  /// What is wrong with the first word that should name a command and does not.
+  static func wrongCommand(in words: [String]) -> String? {
+    var command: any ParsableCommand.Type = self
+    var path = "lares"
+    for word in words {
+      let commands = command.configuration.subcommands
+      guard !commands.isEmpty, !word.hasPrefix("-") else { return nil }
+      if let next = commands.first(where: { $0._commandName == word }) {
+        command = next
+        path += " \(word)"
+      } else {
+        let names = commands.map { $0._commandName }
+        let meant = nearestWord(to: word, among: names).map { "did you mean '\(path) \($0)'?" }
+        return "There is no command '\(path) \(word)'; "
+          + (meant ?? "the commands are: \(names.joined(separator: ", ")).")
+      }
+    }
+    return nil
+  }
 }
 
 /// Which running Lares a command talks to, and how it prints.

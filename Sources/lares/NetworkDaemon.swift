@@ -33,6 +33,7 @@ final class NetworkDaemon {
   private static let burstMilliseconds: Int64 = 200
   private static let countersMilliseconds: Int64 = 2_000
   private static let verifyMilliseconds: Int64 = 30_000
+  private static let afterApplyMilliseconds: Int64 = 1_000
 
   var problems: [String] { firewallProblems + interfaceProblems + uplinks.problems + dropped.problems }
 
@@ -77,6 +78,8 @@ final class NetworkDaemon {
       upstreams: model.names.upstreams.map(\.address), commit: commit)
     publishLinks()
     publishNeighbours()
+    // Long lists are not read back while the change waits.
+    loop.schedule(afterMilliseconds: Self.afterApplyMilliseconds) { [unowned self] in verify() }
   }
 
   // MARK: - What changes from minute to minute
@@ -182,21 +185,24 @@ final class NetworkDaemon {
     }
   }
 
-  /// Puts the rules back where somebody else has changed them.
   private func verifyRegularly() {
     loop.schedule(afterMilliseconds: Self.verifyMilliseconds) { [unowned self] in
-      defer { verifyRegularly() }
-      guard let model else { return }
-      do {
-        let differences = try firewall.verify()
-        guard !differences.isEmpty else { return }
-        log.warning(
-          "the packet filter was changed by somebody else and is put back: \(differences.joined(separator: "; "))")
-        try firewall.apply(model: model, dynamic: dynamics(for: model))
-      } catch {
-        firewallProblems = ["the packet filter could not be checked: \(error)"]
-        log.error(firewallProblems[0])
-      }
+      verify()
+      verifyRegularly()
+    }
+  }
+
+  /// Compares everything with what the kernel has, and puts right what differs: somebody else may have changed it.
+  private func verify() {
+    guard let model else { return }
+    do {
+      let differences = try firewall.verify()
+      guard !differences.isEmpty else { return }
+      log.warning("the packet filter is not as it was set, and is put right: \(differences.joined(separator: "; "))")
+      try firewall.apply(model: model, dynamic: dynamics(for: model))
+    } catch {
+      firewallProblems = ["the packet filter could not be checked: \(error)"]
+      log.error(firewallProblems[0])
     }
   }
 }

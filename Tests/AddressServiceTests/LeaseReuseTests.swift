@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -65,7 +66,7 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
   @Test func aYearOfRandomHardwareAddresses() throws {
     var script = DHCPScript()
     let resident = try #require(try script.lease(1))
-    var generator = SplitMix(state: 9)
+    var generator = SeededGenerator(9)
     for _ in 0..<365 * 4 {
       #expect(try script.lease(generator.next() & 0xfeff_ffff_ffff | 2) != nil)
       try script.wait(1_800)
@@ -82,7 +83,7 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
   /// A flood of DISCOVERs from made-up addresses: memory stays bounded, and a real client still gets an address.
   @Test func aFloodOfDiscoversLeavesRoom() throws {
     var script = DHCPScript(probeQuestions: 2)
-    var generator = SplitMix(state: 5)
+    var generator = SeededGenerator(5)
     for step in 0..<2_000 {
       try script.send(.discover, from: generator.next() & 0xfeff_ffff_ffff)
       if step % 20 == 0 { try script.wait(milliseconds: 100) }
@@ -375,17 +376,5 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
     #expect(script.server.counters.unstored == 1)
     script.server.isReadOnly = false
     #expect(try script.lease(2) != nil)
-  }
-}
-
-/// A small generator with a seed (splitmix64).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
   }
 }

@@ -127,7 +127,7 @@ import Wire
   @Test func killedAtAnyPointNoAcknowledgedLeaseIsLost() throws {
     let network = try ServedNetwork(probes: 0)
     try network.client.shell("ip address add 192.168.77.2/24 dev eth0")
-    var generator = SplitMix(state: Soak.seed(77))
+    var generator = SeededGenerator(Soak.seed(77))
     let client = try network.client.run { try HurriedClient() }
     for round in 0..<Soak.count(6, soak: 150) {
       client.begin(14, firstHardware: 0x0200_0001_0000 + UInt64(round % 6) * 14)

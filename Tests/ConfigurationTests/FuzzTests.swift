@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: Soak.seeds(1...2, soak: 1_000)) func `mutated documents are read or refused`(_ seed: UInt64) throws {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed)
     let names = try TestData.tomlCases("valid/") + TestData.tomlCases("invalid/")
     let seeds = try Self.corpus() + names.map(TestData.tomlCase)
     var accepted = 0
@@ -36,7 +36,7 @@ import Testing
   @Test(arguments: Soak.seeds(3...4, soak: 1_000)) func `mutated households are read or refused with places`(
     _ seed: UInt64
   ) throws {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed)
     let seeds = try Self.corpus()
     for _ in 0..<400 {
       var bytes = seeds.randomElement(using: &random) ?? []

@@ -117,7 +117,7 @@ import Testing
   @Test(arguments: Soak.seeds(1...4, soak: 2_000)) func `set then parse gives the value and keeps every other byte`(
     _ seed: UInt64
   ) throws {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed)
     for name in try TestData.tomlCases("valid/") {
       let document = try TOMLDocument(parsing: TestData.tomlCase(name))
       guard let path = Self.randomPath(in: document.root, &random) else { continue }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSupport
 
 /// Files that the tests read: those of the repository, and the shared test data beside it.
 enum TestData {
@@ -49,20 +50,5 @@ enum TestData {
 
   static func tomlCase(_ name: String) throws -> [UInt8] {
     try bytes("\(sharedFolder())/toml-test/tests/\(name)")
-  }
-}
-
-/// A generator of the SplitMix64 sequence: the same numbers for the same seed on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Wire
 
@@ -6,7 +7,7 @@ import Wire
 @Suite struct ElementTableTests {
   @Test func recordsAreSortedAndThereOnce() {
     for length in [1, 2, 4, 6, 8, 12, 18] {
-      var random = SeededGenerator(seed: UInt64(length))
+      var random = SeededGenerator(UInt64(length))
       let records = (0..<600).map { _ in (0..<length).map { _ in UInt8.random(in: 0...7, using: &random) } }
       let table = ElementTable(keyLength: length, records: records)
       let expected = Set(records).sorted { $0.lexicographicallyPrecedes($1) }
@@ -18,7 +19,7 @@ import Wire
   }
 
   @Test(arguments: 0..<20) func changesLeadFromTheOldToTheNew(_ seed: UInt64) {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed)
     func keys(_ count: Int) -> [[UInt8]] {
       (0..<count).map { _ in network(UInt32.random(in: 0..<4_000, using: &random)) }
     }

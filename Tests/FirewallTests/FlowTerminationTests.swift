@@ -90,12 +90,27 @@ import Wire
     #expect(ended == [Self.print, Self.guestOut])
   }
 
-  @Test func additionsEndNothingAndNeedNoLook() {
-    let old = FirewallPolicy(model: Models.everything, dynamic: FirewallDynamics()).ruleset
-    var dynamic = FirewallDynamics(addresses: ["tablet": [Models.address("192.168.77.120")]])
-    #expect(FirewallPolicy(model: Models.everything, dynamic: dynamic).ruleset.onlyAdds(to: old))
-    dynamic.paused = ["tablet"]
-    #expect(!FirewallPolicy(model: Models.everything, dynamic: dynamic).ruleset.onlyAdds(to: old))
-    #expect(!old.onlyAdds(to: FirewallPolicy(model: Models.everything, dynamic: Models.busy).ruleset))
+  @Test func onlyWhatTakesRightsNeedsALook() throws {
+    let base = Models.everything
+    func needsLook(_ change: (inout HouseholdModel, inout FirewallDynamics) -> Void) throws -> Bool {
+      let old = FirewallPolicy(model: base, dynamic: FirewallDynamics(paused: ["nas"])).ruleset
+      var (model, dynamic) = (base, FirewallDynamics(paused: ["nas"]))
+      change(&model, &dynamic)
+      let new = FirewallPolicy(model: model, dynamic: dynamic).ruleset
+      let changes = try #require(new.elementChanges(from: old))
+      #expect(!changes.isEmpty)
+      #expect(new.beforeTaking(changes) == old)
+      return new.losesRights(by: changes)
+    }
+    #expect(try !needsLook { $1.addresses["tablet"] = [Models.address("192.168.77.120")] })
+    #expect(try needsLook { $1.paused.insert("tablet") })
+    #expect(try !needsLook { $1.paused = [] })
+    // "bad" is blocked, "friends" may use a forward.
+    #expect(try needsLook { model, _ in model.addressLists[0].members.append(Models.prefix("192.0.2.9/32")) })
+    #expect(try !needsLook { model, _ in model.addressLists[0].members.removeLast() })
+    #expect(try !needsLook { model, _ in model.addressLists[1].members.append(Models.prefix("198.51.100.9/32")) })
+    #expect(try needsLook { model, _ in model.addressLists[1].members.removeLast() })
+    let rules = FirewallPolicy(model: Models.typical, dynamic: FirewallDynamics()).ruleset
+    #expect(rules.elementChanges(from: FirewallPolicy(model: base, dynamic: FirewallDynamics()).ruleset) == nil)
   }
 }

@@ -128,6 +128,61 @@ import Wire
     }
   }
 
+  @Test func whatIsMissingInALongListIsFoundAndPutRight() throws {
+    let namespace = try NetworkNamespace()
+    var model = Models.typical
+    let members = (0..<11_000).map { IPPrefix(.v4(IPv4Address(value: 0xc633_0000 + $0)), length: 32)! }
+    model.addressLists = [AddressList(name: "bad", members: members)]
+    model.firewall.blocked = ["bad"]
+    try namespace.run {
+      let manager = try FirewallManager()
+      try manager.apply(model: model, dynamic: FirewallDynamics())
+      try namespace.shell("nft 'delete element inet lares list.bad.4 { 198.51.0.7, 198.51.0.8 }'")
+      try namespace.shell("nft 'add element inet lares list.bad.4 { 192.0.2.1 }'")
+      #expect(
+        try manager.verify() == [
+          "set list.bad.4 misses 2 elements", "set list.bad.4 has 1 elements that it should not have",
+        ])
+      let report = try manager.apply(model: model, dynamic: FirewallDynamics())
+      #expect(report.traffic.bytes < 500)
+      #expect(try manager.verify().isEmpty)
+    }
+  }
+
+  @Test func aListThatIsNotReadIsCountedWhereTheKernelCounts() {
+    var table = Table(family: .inet, sets: [.list("list.bad.4", .v4, [Models.prefix("192.0.2.1/32")], effect: .blocks)])
+    var kernel = KernelTable(table)
+    #expect(TablePlan(wanted: table, actual: kernel).allDifferences.isEmpty)
+    kernel.sets["list.bad.4"]?.count = 1
+    #expect(TablePlan(wanted: table, actual: kernel).allDifferences.isEmpty)
+    kernel.sets["list.bad.4"]?.count = 2
+    #expect(
+      TablePlan(wanted: table, actual: kernel).allDifferences == [
+        "set list.bad.4 has 2 elements instead of 1"
+      ])
+    table.sets[0].filling = .ranges
+    #expect(!TablePlan(wanted: table, actual: kernel).allDifferences.contains { $0.contains("instead of") })
+  }
+
+  /// Room that was made for another number of elements is no difference, and a list that is full gets more.
+  @Test(arguments: [[2_000, 500], [500, 2_000], [1_200, 3_000, 1_100], [2_000, 2_200, 5_000]])
+  func aListMayGrowAndShrink(_ counts: [Int]) throws {
+    let namespace = try NetworkNamespace()
+    var model = Models.typical
+    model.firewall.blocked = ["bad"]
+    try namespace.run {
+      let manager = try FirewallManager()
+      for count in counts {
+        let members = (0..<UInt32(count)).map { IPPrefix(.v4(IPv4Address(value: 0xc633_0000 + $0)), length: 32)! }
+        model.addressLists = [AddressList(name: "bad", members: members)]
+        #expect(try manager.apply(model: model, dynamic: FirewallDynamics()).changed)
+        #expect(try manager.verify().isEmpty, "\(counts) at \(count)")
+        #expect(try !manager.apply(model: model, dynamic: FirewallDynamics()).changed)
+        #expect(try !FirewallManager().apply(model: model, dynamic: FirewallDynamics()).changed)
+      }
+    }
+  }
+
   @Test func rangesOfAListAreReplacedWhereTheyMeet() throws {
     let namespace = try NetworkNamespace()
     var model = Models.typical

@@ -1,6 +1,7 @@
 import CNetlinkShims
 import Household
 import Netlink
+import TestSupport
 import Testing
 import Wire
 
@@ -52,7 +53,7 @@ import Wire
 
   /// Answers with bytes changed, cut and repeated: nothing traps, and no difference is overlooked where the answer still reads.
   @Test(arguments: 0..<8) func brokenAnswersAreReadWithoutHarm(_ seed: UInt64) {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed)
     let wanted = Self.read(Self.messages)
     for _ in 0..<60 {
       var bytes = Self.messages
@@ -81,7 +82,7 @@ import Wire
   }
 
   @Test(arguments: 0..<8) func brokenPacketsAreReadWithoutHarm(_ seed: UInt64) throws {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed)
     for _ in 0..<5_000 {
       var bytes = (0..<Int.random(in: 0...90, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
       if !bytes.isEmpty { bytes[0] = [0x45, 0x4f, 0x60, 0x46].randomElement(using: &random)! }
@@ -133,19 +134,5 @@ extension [UInt8] {
     var copy = self
     copy[index] = value
     return copy
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -63,7 +63,7 @@ struct Scenario: CustomTestStringConvertible, Sendable {
 
   private static func icmp(
     _ text: String, _ input: String, _ source: String, _ destination: String, _ type: UInt8, hops: UInt8 = 255,
-    _ fate: Fate
+    state: ConnectionState? = nil, _ fate: Fate, exceeding: Set<String> = []
   ) -> Scenario {
     let source = Models.address(source)
     return Scenario(
@@ -71,7 +71,9 @@ struct Scenario: CustomTestStringConvertible, Sendable {
       packet: PacketProbe(
         input: input, source: source, destination: Models.address(destination),
         transport: source.family == .v4 ? 1 : 58,
-        icmpType: type, hopLimit: hops, hardware: Models.mac(nas), state: type > 132 ? .untracked : .new), fate: fate)
+        icmpType: type, hopLimit: hops, hardware: Models.mac(nas), state: state ?? (type > 132 ? .untracked : .new)),
+      fate: fate,
+      exceeding: exceeding)
   }
 
   static let all = fromOutside + spoofed + toTheRouter + betweenNetworks + toTheInternet + limited
@@ -268,5 +270,11 @@ struct Scenario: CustomTestStringConvertible, Sendable {
     tcp(
       "too many flows of a device, IPv6", "lan0", "2001:db8:77::9", "2001:db8:5::1", 443, by: stranger,
       .dropped(by: "forward.connections"), exceeding: ["connections.6"]),
+    icmp(
+      "too many pings", "wan0", "192.0.2.9", wan, 8, state: .established, .dropped(by: "input.ping.rate"),
+      exceeding: ["rate"]),
+    icmp(
+      "too many pings, IPv6", "wan0", "2001:db8:9::9", wan6, 128, state: .established, .dropped(by: "input.ping.rate"),
+      exceeding: ["rate"]),
   ]
 }

@@ -1,4 +1,6 @@
+import Glibc
 import HostSystem
+import Wire
 
 extension Lab {
   /// The path of a program of Tests/Lab/Tools.
@@ -29,18 +31,48 @@ extension Lab {
   ) throws -> LabProcess {
     let canary = try start(
       host, ["python3", Self.tool("canary.py"), Self.list(tcp), Self.list(udp)] + (interface.map { [$0] } ?? []),
-      log: "canary-\(host.rawValue).log")
+      log: "canary-\(host.rawValue)\(interface.map { "-" + $0 } ?? "").log")
     try wait(for: "the canary on \(host.rawValue)") { canary.output.contains("ready") }
     return canary
   }
 
-  /// Sends packets with any source from a host; see send.py for the lines.
-  public func send(_ host: Host, _ lines: [String]) throws {
-    let file = folder + "/packets-\(host.rawValue)"
-    try File.replace(file, with: Array(lines.map { $0 + "\n" }.joined().utf8), mode: 0o644, durable: false)
-    let result = try shell(host, "python3 '\(Self.tool("send.py"))' < '\(file)'")
-    guard result.isSuccess else { throw LabError("send.py: \(result.output)") }
+  /// Starts somebody on a host who sends packets with any source.
+  public func startSending(_ host: Host) throws -> PacketSender {
+    let lines = folder + "/packets-\(host.rawValue)"
+    guard mkfifo(lines, 0o600) == 0 else { throw LabError("\(lines) cannot be made: errno \(errno)") }
+    let command = "exec python3 '\(Self.tool("send.py"))' < '\(lines)'"
+    let process = try start(host, ["sh", "-c", command], log: "sender-\(host.rawValue).log")
+    return try PacketSender(process, reading: lines)
   }
 
   private static func list(_ ports: [Int]) -> String { ports.map(String.init).joined(separator: ",") }
+}
+
+/// A program on a host that sends packets as they are asked for.
+public final class PacketSender {
+  private let process: LabProcess
+  private let path: String
+  private let lines: Descriptor
+  private var expected = ""
+
+  fileprivate init(_ process: LabProcess, reading path: String) throws {
+    (self.process, self.path) = (process, path)
+    // Open at both ends, so that neither side waits for the other here.
+    lines = try Descriptor(opening: path, O_RDWR)
+  }
+
+  /// Sends one packet for each line, as send.py has it, and returns when the last has left.
+  ///
+  /// - Throws: `LabError` where the host itself would not send one: that proves nothing about who else would stop it.
+  public func send(_ packets: [String]) throws {
+    try lines.writeAll(Array((packets.map { $0 + "\n" }.joined() + "\n").utf8), to: path)
+    expected += "sent\n"
+    let start = Clock.now
+    while process.output.utf8.count < expected.utf8.count, process.isRunning,
+      Clock.now.milliseconds(since: start) < 20_000
+    {
+      usleep(2_000)
+    }
+    guard process.output == expected else { throw LabError("send.py: \(process.output)") }
+  }
 }

@@ -146,18 +146,24 @@ extension LabTests {
       }
     }
 
-    @Test(arguments: [
-      "[household\n", "[network.home]\ninterfaces = 3\n", "[uplink.wan]\ninterface = \"lan0\"\n", "\u{0}\u{1}\u{2}",
-      "x = \"" + String(repeating: "y", count: 100_000),
-    ])
-    func anInvalidConfigurationChangesNothing(_ wrong: String) throws {
+    enum Mistake: String, CaseIterable {
+      case header = "[household\n"
+      case type = "[network.home]\ninterfaces = 3\n"
+      case twice = "[uplink.wan]\ninterface = \"lan0\"\n"
+      case bytes = "\u{0}\u{1}\u{2}"
+      case endless = "x = \"yyy"
+
+      var text: String { self == .endless ? rawValue + String(repeating: "y", count: 100_000) : rawValue }
+    }
+
+    @Test(arguments: Mistake.allCases) func anInvalidConfigurationChangesNothing(_ mistake: Mistake) throws {
       try Lab.withRouter { lab in
         let rules = try withoutCounters(lab)
-        let addresses = try lab.succeed(.router, ["ip", "-br", "address"])
-        let answer = try lab.commit(Lab.configuration + wrong)
+        let addresses = try lab.configuredAddresses()
+        let answer = try lab.commit(Lab.configuration + mistake.text)
         #expect(!answer.isSuccess && answer.output.contains("lares.toml:"), "\(answer.output)")
         #expect(try withoutCounters(lab) == rules)
-        #expect(try lab.succeed(.router, ["ip", "-br", "address"]) == addresses)
+        #expect(try lab.configuredAddresses() == addresses)
         #expect(try lab.status().commit?.number == 1)
         try lab.restartRouter()
         #expect(try lab.status().commit?.number == 1)

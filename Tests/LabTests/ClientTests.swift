@@ -2,6 +2,7 @@ import Glibc
 import HostSystem
 import Household
 import Lab
+import TestSupport
 import Testing
 import Wire
 
@@ -46,7 +47,7 @@ extension LabTests {
     }
 
     /// Half of a lease's time later each client renews by itself; the shortest lease has two minutes.
-    @Test(.enabled(if: LabTests.isSoak)) func renewsByItself() throws {
+    @Test(.enabled(if: Soak.isOn)) func renewsByItself() throws {
       let short = Lab.configuration.replacing("lease = \"12h\"", with: "lease = \"2m\"")
       for client in DHCPClientProgram.allCases {
         try Lab.withRouter(short) { lab in

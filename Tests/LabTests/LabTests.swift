@@ -8,10 +8,7 @@ import Wire
 
 /// The router end to end: the executable of this build in network namespaces, with real clients. One test after another,
 /// for each starts a whole house.
-@Suite(.serialized) enum LabTests {
-  /// `make soak` runs the same tests with the counts that a release is measured by.
-  static let isSoak = getenv("LARES_SOAK") != nil
-}
+@Suite(.serialized) enum LabTests {}
 
 extension Lab {
   /// Runs `body` in a lab whose router has its uplink and serves the household.
@@ -30,6 +27,16 @@ extension Lab {
     let result = try lares(arguments + ["--json"])
     guard result.isSuccess else { throw LabError("lares \(arguments.joined(separator: " ")): \(result.output)") }
     return try JSON.decode(type, from: Array(result.output.utf8))
+  }
+
+  /// The router's interfaces and their addresses, without what the kernel does by itself when it pleases: link-local
+  /// addresses, and whether a link is up.
+  func configuredAddresses() throws -> [String] {
+    let list = try succeed(.router, ["ip", "-brief", "address", "show", "scope", "global"])
+    return list.split(separator: "\n").map { line in
+      let words = line.split(separator: " ")
+      return "\(words[0]) \(words.dropFirst(2).sorted())"
+    }
   }
 
   func status() throws -> StatusReport { try json(StatusReport.self, "status") }

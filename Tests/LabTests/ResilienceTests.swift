@@ -3,6 +3,7 @@ import Glibc
 import HostSystem
 import Household
 import Lab
+import TestSupport
 import Testing
 import Wire
 
@@ -15,12 +16,12 @@ extension LabTests {
 
     @Test func flowsGoOnWhileEveryDaemonDies() throws {
       try withStreams { lab in
-        let seed = UInt64(getenv("LARES_SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_251)
-        var random = SplitMix(state: seed)
+        let seed = Soak.seed(20_251)
+        var random = SeededGenerator(seed)
         let before = try snapshot(lab)
         let downloads = try [download(lab, .phone, "http://\(Lab.webAddress):8000/"), forwardedDownload(lab)]
         try lab.wait(for: "both downloads") { downloads.allSatisfy { $0.size > 0 } }
-        let end = Clock.now.advanced(milliseconds: LabTests.isSoak ? 60_000 : 10_000)
+        let end = Clock.now.advanced(milliseconds: Int64(Soak.count(10_000, soak: 60_000)))
         var deaths: [Lab.Daemon: Int] = [:]
         while Clock.now < end || deaths.count < Lab.Daemon.allCases.count {
           let daemon = Lab.Daemon.allCases[Int(random.next() % UInt64(Lab.Daemon.allCases.count))]
@@ -78,6 +79,41 @@ extension LabTests {
           try lab.run(.laptop, ["ping", "-c1", "-W1", Lab.webAddress]).isSuccess
         }
         #expect(try lab.status().paused.isEmpty)
+      }
+    }
+
+    /// The list stands in a file of its own and is long; what reaches the kernel is the one element.
+    @Test func aDownloadFromAnAddressThatComesOntoAListStopsWithinASecondAndOthersGoOn() throws {
+      let strangers = (0..<2_000).map { "192.0.\(2 + $0 / 250).\($0 % 250)" }
+      func list(_ members: [String]) -> String {
+        "[addresses.bad]\nmembers = [\(members.map { "\"\($0)\"" }.joined(separator: ", "))]\n"
+      }
+      try withStreams { lab in
+        let path = lab.configurationFolder + "/lists.toml"
+        func commit(_ members: [String]) throws {
+          try File.replace(path, with: Array(list(members).utf8), mode: 0o644, durable: false)
+          let answer = try lab.commit(
+            "include = [\"lists.toml\"]\n" + Lab.configuration + "[firewall]\nblocked = [\"bad\"]\n")
+          #expect(answer.isSuccess, "\(answer.output)")
+        }
+        try commit(strangers)
+        let blocked = try download(lab, .laptop, "http://\(Lab.webAddress):8000/")
+        let other = try download(lab, .phone, "http://\(Lab.providerAddress):8000/")
+        try lab.wait(for: "both downloads") { blocked.size > 0 && other.size > 0 }
+        let monitor = try lab.start(.router, ["nft", "monitor"], log: "nft.log")
+        try commit(strangers + [Lab.webAddress])
+        usleep(1_000_000)
+        let (stopped, running) = (blocked.size, other.size)
+        usleep(1_000_000)
+        #expect(blocked.size == stopped)
+        #expect(other.size > running)
+        let lines = monitor.output.split(separator: "\n").filter { $0.contains("list.bad") || $0.contains(" rule ") }
+        #expect(lines == ["add element inet lares list.bad.4 { \(Lab.webAddress) }"])
+
+        try commit(strangers)
+        try lab.wait(for: "the address to be free", seconds: 2) {
+          try lab.run(.laptop, ["ping", "-c1", "-W1", Lab.webAddress]).isSuccess
+        }
       }
     }
 
@@ -144,22 +180,9 @@ extension LabTests {
         // Terse: without the elements that come and go with the packets.
         try lab.succeed(.router, ["nft", "--stateless", "--terse", "list", "ruleset"]),
         try lab.succeed(.router, ["nft", "list", "set", "inet", "lares", "bindings"]),
-        try lab.succeed(.router, ["ip", "-br", "address"]),
+        try lab.configuredAddresses().joined(separator: "\n"),
         try lab.succeed(.router, ["ip", "route"]),
       ]
     }
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
   }
 }

@@ -36,11 +36,15 @@ extension LabTests {
 
     @Test func aLiteralWhereASecretBelongsIsRefusedAndNotRepeated() throws {
       try Lab.withRouter { lab in
-        let answer = try lab.commit(
-          MetricsTests.withMetrics.replacing("{ secret = \"scraper\" }", with: "\"\(Self.secrets["spare"]!)\""))
-        #expect(!answer.isSuccess && answer.output.contains("metrics.token"))
-        Self.expectNone(in: answer.output, "the error")
-        Self.expectNone(in: lab.router?.output ?? "", "the log")
+        for quote in ["\"", ""] {
+          let literal = quote + Self.secrets["spare"]! + quote
+          let answer = try lab.commit(
+            MetricsTests.withMetrics.replacing("{ secret = \"scraper\" }", with: literal))
+          #expect(!answer.isSuccess)
+          #expect(answer.output.contains("lares secret set"))
+          Self.expectNone(in: answer.output, "the error")
+          Self.expectNone(in: lab.router?.output ?? "", "the log")
+        }
       }
     }
 

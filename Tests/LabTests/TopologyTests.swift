@@ -1,6 +1,7 @@
 import Glibc
 import HostSystem
 import Lab
+import TestSupport
 import Testing
 
 extension LabTests {
@@ -61,11 +62,26 @@ extension LabTests {
     /// The whole of `make run` by somebody who is not root, in a user namespace where the kernel allows one.
     @Test(.enabled(if: UnprivilegedLab.isPossible)) func worksWithoutRoot() throws {
       let tool = File.folderName(of: Lab.executable) + "/lares-lab"
-      let result = try runCommand(UnprivilegedLab.asNobody + ["timeout", "--signal=INT", "30", tool, "run"])
-      for host in ["laptop  ", "phone   ", "visitor "] {
-        #expect(result.output.contains("\(host) page    http://www.example/ says: Hello"), "\(result.output)")
+      let folder = try TemporaryFolder()
+      let output = try Descriptor(opening: "\(folder.path)/output", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+      let child = try ChildProcess(
+        UnprivilegedLab.asNobody + ["timeout", "--kill-after=10", "180", tool, "run"],
+        descriptors: [nil, output.number, output.number])
+      func text() throws -> String { String(decoding: try File.read("\(folder.path)/output"), as: UTF8.self) }
+      // Ctrl-C once it has shown everything.
+      var ending = try child.poll()
+      while ending == nil, try !text().contains("LARES_RUN=") {
+        usleep(100_000)
+        ending = try child.poll()
       }
-      #expect(result.output.contains("runs as the same user as the other daemons"), "\(result.output)")
+      if ending == nil { child.send(SIGINT) }
+      let ended = try ending ?? child.wait()
+      let text = try text()
+      #expect(ended == .exited(0), "\(text)")
+      for host in ["laptop  ", "phone   ", "visitor "] {
+        #expect(text.contains("\(host) page    http://www.example/ says: Hello"), "\(text)")
+      }
+      #expect(text.contains("runs as the same user as the other daemons"), "\(text)")
     }
 
     private func descendants(of process: Int32) -> [Int32] {

@@ -1,6 +1,7 @@
 import CNameService
 import HostSystem
 import Household
+import TestSupport
 import Testing
 import Wire
 

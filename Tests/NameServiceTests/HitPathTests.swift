@@ -1,6 +1,7 @@
 import CAllocationCount
 import CNameService
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -96,22 +97,27 @@ import Wire
         traits: QuestionTraits(question, group: PolicyGroup.open.rawValue))
     }
     path.keep(StoredAnswer(records: oneAddress, origin: .upstream, stored: 0, expires: 1_000, generation: 1))
+    // An answer stands where its question stood, so that each round asks anew.
     let batch = path.batch
-    for index in 0..<Int(LARES_BATCH_SIZE) {
-      query.withUnsafeBytes {
-        UnsafeMutableRawPointer(batch.pointee.received + index * Int(LARES_SLOT_SIZE)).copyMemory(
-          from: $0.baseAddress!, byteCount: query.count)
+    func ask() {
+      for index in 0..<Int(LARES_BATCH_SIZE) {
+        query.withUnsafeBytes {
+          UnsafeMutableRawPointer(batch.pointee.datagrams + index * Int(LARES_SLOT_SIZE)).copyMemory(
+            from: $0.baseAddress!, byteCount: query.count)
+        }
+        lares_batch_set_length(batch, Int32(index), UInt32(query.count))
+        batch.pointee.endpoints[index].address_length = 16
+        withUnsafeMutableBytes(of: &batch.pointee.endpoints[index].address) { ($0[4], $0[7]) = (127, 1) }
       }
-      lares_batch_set_received(batch, Int32(index), UInt32(query.count))
-      batch.pointee.endpoints[index].address_length = 16
-      withUnsafeMutableBytes(of: &batch.pointee.endpoints[index].address) { ($0[4], $0[7]) = (127, 1) }
     }
+    ask()
     path.serve(Int(LARES_BATCH_SIZE), now: 1)
     let misses = path.missCount
     #expect(misses == 0)
     let before = lares_allocations_of_thread()
     var second: UInt32 = 0
     while second < 900 {
+      ask()
       path.serve(Int(LARES_BATCH_SIZE), now: second)
       second += 1
     }

@@ -153,8 +153,8 @@ final class ManualUpstream {
     var waiting: [(lares_endpoint, [UInt8])] = []
     while Clock.now < deadline {
       for index in 0..<max(0, Int(lares_batch_receive(batch, descriptor.number))) {
-        let length = Int(lares_batch_received_length(batch, Int32(index)))
-        let start = batch.pointee.received + index * Int(LARES_SLOT_SIZE)
+        let length = Int(lares_batch_length(batch, Int32(index)))
+        let start = batch.pointee.datagrams + index * Int(LARES_SLOT_SIZE)
         let bytes = Array(UnsafeBufferPointer(start: start, count: length))
         waiting.append((batch.pointee.endpoints[index], bytes))
         if let question = DNSMessage(bytes.span.bytes)?.question { asked.append(question.name.canonical.description) }

@@ -128,6 +128,31 @@ import Wire
     #expect(refused == 300 - WaitingList.maximumPerClient)
   }
 
+  /// A core that datagrams keep busy is told of them no longer: it looks itself, after other events had their turn, and
+  /// is told again once there are none.
+  @Test func aFloodStarvesNobodyAndIsOverWhenItEnds() async throws {
+    let service = try LoopbackService(upstreams: [], cores: 1)
+    let (port, query) = (service.daemon.port, LoopbackClient.query("router.home.arpa"))
+    let flood = Task.detached {
+      let client = try LoopbackClient(port: port)
+      var sent = 0
+      let end = Clock.now.advanced(milliseconds: 500)
+      while Clock.now < end {
+        client.send(query)
+        sent += 1
+      }
+      return sent
+    }
+    let stream = try LoopbackClient(port: port, isStream: true)
+    for _ in 0..<20 { #expect(Seen(stream.ask(query)) == Seen(code: 0, answers: 1)) }
+    #expect(try await flood.value > 10_000)
+    for _ in 0..<20 {
+      let client = try LoopbackClient(port: port)
+      #expect(Seen(client.ask(query)) == Seen(code: 0, answers: 1))
+      usleep(1_000)
+    }
+  }
+
   @Test func theCacheSurvivesARestart() throws {
     let upstream = try ManualUpstream()
     let folder: TemporaryFolder

@@ -1,3 +1,4 @@
+import Glibc
 import Household
 import Testing
 import Wire
@@ -85,6 +86,64 @@ import Wire
     #expect(try house.ask("tracker.example") { $0.error != nil }?.error == Self.blocked)
     house.apply { $0.names.blocklists = [] }
     #expect(try house.ask("tracker.example") { $0.error == nil }?.answers.count == 1)
+  }
+
+  /// `shop.example` leads by `cdn.shop.example` to `metrics.tracker.example`, which only has an IPv4 address.
+  private static func nameCloak(in house: ServedHousehold) {
+    house.internet["shop.example"] = [(.cname, name("cdn.shop.example").wire)]
+    house.internet["friend.example"] = [(.cname, name("cdn.shop.example").wire)]
+    house.internet["cdn.shop.example"] = [(.cname, name("Metrics.tracker.example").wire)]
+    house.internet["Metrics.tracker.example"] = [(.a, [203, 0, 113, 66])]
+  }
+
+  @Test func aliasesOfBlockedNamesAreBlocked() throws {
+    let house = try ServedHousehold {
+      $0.names.blocklists = ["ads.txt"]
+      $0.names.allowed = [name("friend.example")]
+      $0.names.records = ["www CNAME shop.example."]
+      $0.networks[1].blocking = false
+    }
+    try house.write("||tracker.example^\n", to: "ads.txt")
+    Self.nameCloak(in: house)
+    house.apply()
+    for (question, type) in [("shop.example", DNSType.a), ("Shop.example", .a), ("shop.example", .aaaa)] {
+      let answer = try #require(try house.ask(question, type))
+      #expect(answer.code == 3 && answer.answers.isEmpty && answer.error == Self.blocked, "\(question): \(answer)")
+      #expect(answer.errorText == "blocked by ads.txt, as an alias of metrics.tracker.example")
+    }
+    #expect(house.askedUpstream == ["shop.example", "shop.example"], "once for each type")
+    #expect(try house.ask("www.home.arpa")?.error == Self.blocked)
+    #expect(try house.ask("friend.example")?.answers.count == 3, "who allows a name allows what it is an alias of")
+    #expect(try house.ask("shop.example", from: "127.0.78.50")?.answers.count == 3, "guests ask without lists")
+    #expect(try house.ask("shop.example")?.error == Self.blocked)
+  }
+
+  @Test func aNewListHoldsForAliasesThatAreCachedAlready() throws {
+    let house = try ServedHousehold()
+    Self.nameCloak(in: house)
+    house.apply()
+    #expect(try house.ask("shop.example")?.answers.count == 3)
+    try house.write("0.0.0.0 metrics.tracker.example\n", to: "new.txt")
+    house.apply { $0.names.blocklists = ["new.txt"] }
+    #expect(try house.ask("shop.example") { $0.error != nil }?.error == Self.blocked)
+    house.apply { $0.names.blocklists = [] }
+    #expect(try house.ask("shop.example") { $0.error == nil }?.answers.count == 3)
+  }
+
+  @Test func anAnswerPastItsTimeIsNotGivenWhereANewListBlocksIt() throws {
+    let house = try ServedHousehold()
+    Self.nameCloak(in: house)
+    house.internet["fine.example"] = [(.a, [203, 0, 113, 5])]
+    house.lifetime = 1
+    house.apply()
+    for question in ["shop.example", "fine.example"] { #expect(try house.ask(question)?.answers.isEmpty == false) }
+    try house.write("0.0.0.0 metrics.tracker.example\n", to: "new.txt")
+    house.apply { $0.names.blocklists = ["new.txt"] }
+    usleep(2_100_000)
+    house.isUpstreamSilent = true
+    let stale = try house.ask("fine.example") { $0.code == 0 }
+    #expect(stale?.answers == ["fine.example. 30 IN A 203.0.113.5"])
+    #expect(try house.ask("shop.example")?.answers.isEmpty ?? true)
   }
 
   @Test(arguments: [

@@ -1,23 +1,10 @@
 import CLdns
 import Glibc
 import Household
+import TestSupport
 import Wire
 
 @testable import NameService
-
-/// A generator whose numbers are the same in every run (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
-  }
-}
 
 let testKey = NameHashKey(low: 0x0123_4567_89ab_cdef, high: 0xfedc_ba98_7654_3210)
 

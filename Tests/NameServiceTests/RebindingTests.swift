@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 

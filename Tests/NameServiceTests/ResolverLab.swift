@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Wire
 
 @testable import NameService
@@ -105,12 +106,12 @@ final class ResolverLab {
 
   init(
     _ servers: [String: Script], zones: [ForwardZone] = [], settings: ResolverSettings = ResolverSettings(),
-    rebinding: RebindingGuard? = nil, seed: UInt64 = 1
+    policy: AnswerPolicy? = nil, seed: UInt64 = 1
   ) {
     self.servers = servers
     let general = servers.keys.sorted().filter { text in !zones.contains { $0.servers.contains(Self.socket(text)) } }
     resolver = Resolver(
-      settings, forwards: ForwardTable(servers: general.map(Self.socket), zones: zones), rebinding: rebinding,
+      settings, forwards: ForwardTable(servers: general.map(Self.socket), zones: zones), policy: policy,
       randomness: SeededGenerator(seed))
   }
 

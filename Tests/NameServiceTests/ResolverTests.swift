@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -305,7 +306,9 @@ import Wire
   @Test(arguments: [("192.168.77.1", true), ("127.0.0.1", true), ("100.64.0.1", true), ("192.0.2.1", false)])
   func addressesInsideTheHouseAreWithheld(_ text: String, _ isWithheld: Bool) throws {
     let settings = NameSettings(rebindingAllowed: [name("nas.example")])
-    let lab = ResolverLab([one: answers(text)], rebinding: RebindingGuard(settings, key: testKey))
+    let lab = ResolverLab(
+      [one: answers(text)],
+      policy: AnswerPolicy(rebinding: RebindingGuard(settings, key: testKey), blocks: .empty(key: testKey)))
     lab.ask("www.example")
     lab.run(50)
     lab.ask("box.nas.example", ticket: 2)

@@ -33,6 +33,10 @@ final class ServedHousehold {
   private let upstream: Descriptor
   /// What the upstream says, by name in lower case: records' type and data.
   var internet: [String: [(type: DNSType, data: [UInt8])]] = [:]
+  /// The TTL of what the upstream says, in seconds.
+  var lifetime: UInt32 = 300
+  /// The upstream hears and says nothing.
+  var isUpstreamSilent = false
   /// Names that the upstream was asked, in lower case.
   private(set) var askedUpstream: [String] = []
   private var commit = 0
@@ -86,7 +90,7 @@ final class ServedHousehold {
         pollfd(fd: socket.number, events: 1, revents: 0), pollfd(fd: upstream.number, events: 1, revents: 0),
       ]
       _ = poll(&ready, 2, 100)
-      if ready[1].revents != 0 { try answerUpstream() }
+      if ready[1].revents != 0, !isUpstreamSilent { try answerUpstream() }
       if ready[0].revents != 0 { return Self.read(Self.receive(socket.number).bytes) }
     }
     return nil
@@ -112,16 +116,37 @@ final class ServedHousehold {
     guard let message = DNSMessage(query.span.bytes), let question = message.question else { return }
     let asked = question.name.canonical.description
     askedUpstream.append(asked)
-    let records = internet[asked]?.filter { $0.type == question.type } ?? []
+    let records = records(of: asked, question.type)
     var reply = ByteWriter()
     reply.write(message.identifier)
     for word in [internet[asked] == nil ? 0x8183 : 0x8180, 1, UInt16(records.count), 0, 0] { reply.write(word) }
     reply.write(contentsOf: query[12..<question.end])
     for record in records {
-      for word in [0xc00c, record.type.rawValue, 1, 0, 300, UInt16(record.data.count)] { reply.write(word) }
+      reply.write(contentsOf: record.owner)
+      for word in [
+        record.type.rawValue, 1, UInt16(lifetime >> 16), UInt16(lifetime & 0xffff), UInt16(record.data.count),
+      ] {
+        reply.write(word)
+      }
       reply.write(contentsOf: record.data)
     }
     try Self.send(reply.bytes, upstream.number, &sender)
+  }
+
+  /// The records of a type that a name has, and before them the aliases that lead to them.
+  private func records(of name: String, _ type: DNSType) -> [(owner: [UInt8], type: DNSType, data: [UInt8])] {
+    // The first owner is the question's name, by a compression pointer.
+    var (owner, ownerWire): (String, [UInt8]) = (name, [0xc0, 0x0c])
+    var found: [(owner: [UInt8], type: DNSType, data: [UInt8])] = []
+    for _ in 0..<8 {
+      let here = internet[owner]?.filter { $0.type == type || $0.type == .cname } ?? []
+      found += here.map { (ownerWire, $0.type, $0.data) }
+      guard let alias = here.first(where: { $0.type == .cname }), type != .cname,
+        let target = DomainName(wire: alias.data)
+      else { break }
+      (owner, ownerWire) = (target.description, target.wire)
+    }
+    return found
   }
 
   // MARK: Sockets

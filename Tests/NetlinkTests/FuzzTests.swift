@@ -11,7 +11,7 @@ import Wire
 @Suite struct FuzzTests {
   @Test(arguments: Soak.seeds(0...3, soak: 20_000))
   func mutatedMessagesNeverTrap(seed: UInt64) {
-    var random = SplitMix64(state: seed)
+    var random = SeededGenerator(seed)
     var parsed = 0
     for _ in 0..<5_000 {
       var bytes = Self.seeds.randomElement(using: &random)!
@@ -22,7 +22,7 @@ import Wire
   }
 
   @Test func randomBytesNeverTrap() {
-    var random = SplitMix64(state: 99)
+    var random = SeededGenerator(99)
     for _ in 0..<5_000 {
       let count = Int.random(in: 0...120, using: &random)
       var bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -88,7 +88,7 @@ import Wire
     return requests.map { $0.message.bytes } + [flow.bytes, logged.bytes, acknowledgement]
   }
 
-  private static func mutate(_ bytes: inout [UInt8], using random: inout SplitMix64) {
+  private static func mutate(_ bytes: inout [UInt8], using random: inout SeededGenerator) {
     guard !bytes.isEmpty else { return }
     let index = Int.random(in: 0..<bytes.count, using: &random)
     switch Int.random(in: 0..<5, using: &random) {
@@ -136,18 +136,5 @@ enum Corpus {
       if name.hasSuffix(".bin") { names.append(name) }
     }
     return try names.sorted().map { File(name: $0, bytes: try HostSystem.File.read("\(folder)/\($0)")) }
-  }
-}
-
-/// A small generator with a seed (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
   }
 }

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Frames that another implementation (scapy 2.5) made: from `host`, 192.168.77.1 and fd00::1, to `guest`,
 /// 192.168.77.50 and fd00::50.
 public enum PacketSample: String, CaseIterable, Sendable {
@@ -47,18 +49,11 @@ public enum PacketSample: String, CaseIterable, Sendable {
 
 /// Frames that are almost right, the same for the same seed.
 public struct PacketMutator: Sendable {
-  private var state: UInt64
+  private var generator: SeededGenerator
 
-  public init(seed: UInt64) { state = seed }
+  public init(seed: UInt64) { generator = SeededGenerator(seed) }
 
-  /// SplitMix64.
-  public mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
-  }
+  public mutating func next() -> UInt64 { generator.next() }
 
   /// A number from 0 to `limit` - 1.
   public mutating func next(below limit: Int) -> Int { Int(next() % UInt64(limit)) }

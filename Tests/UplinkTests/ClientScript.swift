@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Wire
 
 @testable import Uplink
@@ -12,18 +13,6 @@ struct MiddleOfRange: RandomNumberGenerator {
   mutating func next() -> UInt64 {
     number &+= 0x1_0000_0001
     return number
-  }
-}
-
-/// Numbers from a seed, the same on each run (SplitMix64).
-struct SeededRandomness: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
   }
 }
 

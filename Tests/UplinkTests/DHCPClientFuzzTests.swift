@@ -11,7 +11,7 @@ import Wire
 
   @Test("no bytes break the client, and what it takes is always usable", arguments: Soak.seeds(1...8, soak: 500))
   func survivesAnything(seed: UInt64) {
-    var random = SeededRandomness(state: seed)
+    var random = SeededGenerator(seed)
     var script = ClientScript(homePrefixes: Self.home)
     for _ in 0..<2_500 {
       script.clock += Int64.random(in: 0...400_000, using: &random)
@@ -24,7 +24,7 @@ import Wire
     #expect(counters.received[.acknowledge] ?? 0 > 0 && counters.received[.refuse] ?? 0 > 0)
   }
 
-  private func step(_ script: inout ClientScript, _ random: inout SeededRandomness) -> [DHCPClient.Action] {
+  private func step(_ script: inout ClientScript, _ random: inout SeededGenerator) -> [DHCPClient.Action] {
     switch Int.random(in: 0..<20, using: &random) {
     case 0: return script.tell(.linkDown)
     case 1, 2: return script.tell(.linkUp)
@@ -36,7 +36,7 @@ import Wire
     }
   }
 
-  private func reply(_ script: ClientScript, _ random: inout SeededRandomness) -> [UInt8] {
+  private func reply(_ script: ClientScript, _ random: inout SeededGenerator) -> [UInt8] {
     let types: [DHCPv4MessageType] = [.offer, .acknowledge, .refuse, .acknowledge, .offer, .discover]
     var reply = Reply(types.randomElement(using: &random)!)
     let asked = (script.client.candidate ?? script.client.held)?.lease.address.address.v4
@@ -89,7 +89,7 @@ import Wire
     "through loss of three messages in four a lease is got, and kept for a day",
     arguments: Soak.seeds(1...10, soak: 500))
   func survivesLoss(seed: UInt64) {
-    var random = SeededRandomness(state: seed)
+    var random = SeededGenerator(seed)
     var script = ClientScript()
     var pending = script.tell(.linkUp)
     var losses = 0

@@ -1,4 +1,5 @@
 import Household
+import TestSupport
 import Testing
 import Wire
 
@@ -54,7 +55,7 @@ import Wire
 
   @Test("4.1: each wait is off by up to a second, by chance")
   func jitters() {
-    var random = SeededRandomness(state: 1)
+    var random = SeededGenerator(1)
     let waits = (0..<200).map { _ in DHCPTiming.retransmission(attempt: 1, random: &random) }
     #expect(waits.allSatisfy { 3_000...5_000 ~= $0 })
     #expect(Set(waits).count > 100)

@@ -86,7 +86,7 @@ import Wire
 
   @Test("no bytes break the readers of answers", arguments: Soak.seeds(1...4, soak: 1_000))
   func fuzz(seed: UInt64) {
-    var random = SeededRandomness(state: seed)
+    var random = SeededGenerator(seed)
     let target = IPv6Address("2001:db8::1")!
     let samples = [
       NeighbourFrame.question(.v6(target), from: .v6(target), at: Self.own)!,

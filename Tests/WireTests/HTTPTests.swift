@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Wire
 
@@ -77,7 +78,7 @@ import Wire
   /// Damaged bytes are refused or wait for more; they never trap, and never yield more than was sent.
   @Test func damagedBytes() {
     let seed = Array("PATCH /v1/a%20b?c=d HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello".utf8)
-    var generator = SplitMix(state: 77)
+    var generator = SeededGenerator(77)
     for _ in 0..<5_000 {
       var bytes = seed
       for _ in 0..<Int.random(in: 1...6, using: &generator) {
@@ -92,14 +93,4 @@ import Wire
     }
   }
 
-  private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var value = state
-      value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-      value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-      return value ^ value >> 31
-    }
-  }
 }

@@ -34,15 +34,6 @@ int lares_dhcp_receive(int fd, struct lares_dhcp_datagram *datagrams, uint8_t *b
 /// sendmmsg(2): up to LARES_DHCP_BATCH datagrams. Returns how many were sent; the next one is what failed.
 int lares_dhcp_send(int fd, const struct lares_dhcp_datagram *datagrams, const uint8_t *buffer, int count);
 
-/// A packet socket on one interface that sends whole frames and receives ARP answers, as long as it listens.
-int lares_dhcp_packet_socket(unsigned int interface_index);
-
-/// Whether ARP answers are to be received; otherwise the kernel drops everything for this socket.
-int lares_packet_listen(int fd, int listens);
-
-/// The Ethernet address of the interface that a packet socket is bound to, in the low 48 bits.
-int lares_packet_hardware(int fd, uint64_t *hardware);
-
 /// A netlink socket that becomes readable when an interface or an IPv4 address comes, changes or goes.
 int lares_interface_events(void);
 

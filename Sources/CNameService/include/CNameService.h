@@ -21,23 +21,22 @@ struct lares_endpoint {
   uint32_t control_length;
 };
 
-/// A batch: slot i of `answers` answers slot i of `received`.
+/// A batch: the datagrams that one recvmmsg(2) brought, each answered in its own slot.
 struct lares_batch {
-  uint8_t *received;
-  uint8_t *answers;
-  uint32_t received_length[LARES_BATCH_SIZE];
-  /// 0: no answer now.
+  /// LARES_BATCH_SIZE slots of LARES_SLOT_SIZE octets.
+  uint8_t *datagrams;
+  int count;
+  uint32_t length[LARES_BATCH_SIZE];
+  /// Octets of the answer that stands in the slot now; 0: none, and the datagram is as it came.
   uint32_t answer_length[LARES_BATCH_SIZE];
   struct lares_endpoint *endpoints;
   struct lares_batch_headers *headers;
 };
 
-static inline uint32_t lares_batch_received_length(const struct lares_batch *batch, int index) {
-  return batch->received_length[index];
-}
+static inline uint32_t lares_batch_length(const struct lares_batch *batch, int index) { return batch->length[index]; }
 /// For tests: as if a datagram of `length` octets stood in the slot.
-static inline void lares_batch_set_received(struct lares_batch *batch, int index, uint32_t length) {
-  batch->received_length[index] = length;
+static inline void lares_batch_set_length(struct lares_batch *batch, int index, uint32_t length) {
+  batch->length[index] = length;
 }
 static inline void lares_batch_set_answer_length(struct lares_batch *batch, int index, uint32_t length) {
   batch->answer_length[index] = length;
@@ -53,9 +52,9 @@ void lares_batch_destroy(struct lares_batch *batch);
 /// Fills the batch with what waits on `fd`, without blocking. The number of datagrams, or -1 with errno.
 int lares_batch_receive(struct lares_batch *batch, int fd);
 
-/// Sends the answers to the first `count` datagrams that have one, without blocking. The number sent;
-/// what the socket does not take is dropped, as the network would.
-int lares_batch_send(struct lares_batch *batch, int count, int fd);
+/// Sends the answers to the datagrams that have one, without blocking; what the socket does not take is dropped, as the
+/// network would.
+void lares_batch_send(struct lares_batch *batch, int fd);
 
 /// Sends one datagram without blocking. 0, or -1 with errno.
 int lares_send_to(int fd, const struct lares_endpoint *endpoint, const void *bytes, uint64_t count);

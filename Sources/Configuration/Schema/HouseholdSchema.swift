@@ -35,6 +35,10 @@ public enum HouseholdSchema {
     sections.filter { $0.fields.contains { $0.key == key } }.map { $0.isCollection ? "\($0.key).NAME" : $0.key }
   }
 
+  /// What keys are called, in whichever table, whose values are secrets.
+  static let secretKeys = Set(
+    keys.filter { $0.field.node.form == .secret }.compactMap { ConfigurationPath($0.path)?.keys.last })
+
   private static func flatten(_ node: SchemaNode, path: ConfigurationPath) -> [SchemaKey] {
     node.fields.flatMap { field in
       let path = path.appending(field.key)

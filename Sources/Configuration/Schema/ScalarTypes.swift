@@ -184,23 +184,30 @@ func oneOf(_ words: [String]) -> String {
   return "\(words.dropLast().joined(separator: ", ")) or \(last)"
 }
 
+extension SecretName {
+  /// What stands where a secret is meant.
+  static let expected = "{ secret = \"NAME\" }"
+  /// For who has written something else there.
+  static let hint = "write \(expected) here, and store the value with: lares secret set NAME"
+}
+
 extension ValueType where Value == SecretName {
   /// `{ secret = "NAME" }`, never the secret itself.
   static let secret = ValueType(
-    "secret", expected: "{ secret = \"NAME\" }", form: .secret,
+    "secret", expected: SecretName.expected, form: .secret,
     read: { node, reader in
       guard let table = node.table else {
         // The value itself stays out of the message: it may be the secret.
         reader.report(
-          "a secret does not stand in the configuration", at: node.range.lowerBound, expected: "{ secret = \"NAME\" }",
-          hint: "write { secret = \"NAME\" } here, and store the value with: lares secret set NAME")
+          "a secret does not stand in the configuration", at: node.range.lowerBound, expected: SecretName.expected,
+          hint: SecretName.hint)
         return nil
       }
       guard table.entries.count == 1, case .scalar(.string(let name))? = table["secret"]?.content, isHostLabel(name)
       else {
         reader.report(
-          "found another table, expected { secret = \"NAME\" }", at: node.range.lowerBound,
-          expected: "{ secret = \"NAME\" }", hint: "NAME has letters, digits and inner hyphens")
+          "found another table, expected \(SecretName.expected)", at: node.range.lowerBound,
+          expected: SecretName.expected, hint: "NAME has letters, digits and inner hyphens")
         return nil
       }
       return SecretName(name)

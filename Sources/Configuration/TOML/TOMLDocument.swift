@@ -25,7 +25,8 @@ public struct TOMLDocument: Sendable {
           let earlier = failure.earlier.map { Self.position(of: $0, in: bytes, lineStarts: lineStarts) }
           return TOMLError(
             offset: failure.offset, line: line, column: column,
-            problem: failure.problem + (earlier.map { " (line \($0.line))" } ?? ""), hint: failure.hint)
+            problem: failure.problem + (earlier.map { " (line \($0.line))" } ?? ""), hint: failure.hint,
+            keys: failure.keys)
         })
     }
     self.bytes = bytes

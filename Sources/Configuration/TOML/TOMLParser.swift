@@ -5,6 +5,8 @@ struct TOMLParser {
   /// Arrays and inline tables that are open.
   var depth = 0
   private(set) var failures: [Failure] = []
+  /// The keys that this statement has assigned to or is assigning to, those around before those inside.
+  private var keys: [String] = []
 
   struct Failure: Error {
     let offset: Int
@@ -14,6 +16,8 @@ struct TOMLParser {
     var earlier: Int? = nil
     /// Where reading can go on; nil: behind the line.
     var resume: Int? = nil
+    /// The keys whose value, or whose way to a value, is wrong.
+    var keys: [String] = []
   }
 
   static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
@@ -35,7 +39,9 @@ struct TOMLParser {
         record(content, statement: statements.count, in: &tree)
         statements.append(TOMLStatement(range: start..<offset, content: content))
       } catch {
-        failures.append(error)
+        var failure = error
+        failure.keys = keys
+        failures.append(failure)
         if isHeader { tree.openUnknown() }
         recover(from: error, statementStart: start)
       }
@@ -67,6 +73,7 @@ struct TOMLParser {
   }
 
   private mutating func parseStatement() throws(Failure) -> TOMLStatement.Content {
+    keys = []
     skipBlanks()
     let content: TOMLStatement.Content
     switch peek() {
@@ -96,6 +103,7 @@ struct TOMLParser {
 
   mutating func parseMember() throws(Failure) -> TOMLMember {
     let path = try parseKeyPath()
+    keys += path.map(\.name)
     guard skip(UInt8(ascii: "=")) else {
       throw Failure(offset: offset, problem: "found \(found()), expected = after the key \(text(path))")
     }
@@ -226,6 +234,7 @@ struct TOMLParser {
     skipBlanks()
     var members: [TOMLMember] = []
     var tree = TOMLTreeBuilder()
+    let outerKeys = keys
     if !skip(UInt8(ascii: "}")) {
       repeat {
         skipBlanks()
@@ -233,6 +242,7 @@ struct TOMLParser {
         let member = try parseMember()
         try tree.add(member)
         members.append(member)
+        keys = outerKeys
         skipBlanks()
         try refuseLineEnd()
       } while skip(UInt8(ascii: ","))

@@ -113,6 +113,8 @@ public struct TOMLError: Error, Sendable, Equatable {
   public let problem: String
   /// What to do about it.
   public let hint: String?
+  /// The keys of the statement up to the value that is wrong, without those of its table's header; empty where it is no value.
+  public let keys: [String]
 }
 
 /// Everything that is wrong with a document's text, in the order of the text.

@@ -165,7 +165,7 @@ struct CacheEntry {
 
   /// Writes the whole answer to the query that stands at `question`, and returns its length.
   ///
-  /// `into` has room for `terms.limit` octets, at least 512. Where the records do not fit, the answer is
+  /// `into` has room for `terms.limit` octets, at least 512, and may be where the query stands. Where the records do not fit, the answer is
   /// truncated to its question (RFC 2181 section 9).
   @inline(__always)
   func write(
@@ -187,8 +187,10 @@ struct CacheEntry {
     (out + 6).storeBytes(of: counts.0.bigEndian, as: UInt16.self)
     (out + 8).storeBytes(of: counts.1.bigEndian, as: UInt16.self)
     (out + 10).storeBytes(of: (counts.2 + (query.hasEDNS ? 1 : 0)).bigEndian, as: UInt16.self)
-    (out + dnsHeaderLength).copyMemory(
-      from: question + dnsHeaderLength, byteCount: questionEnd - dnsHeaderLength)
+    if out != question {
+      (out + dnsHeaderLength).copyMemory(
+        from: question + dnsHeaderLength, byteCount: questionEnd - dnsHeaderLength)
+    }
 
     var end = questionEnd
     if fits {

@@ -140,9 +140,8 @@ public final class NameDaemon {
     var resolver = ResolverSettings()
     resolver.staleSeconds = settings.serveStaleSeconds
     let rules = NameRules(
-      generation: generation, zone: snapshot, blocks: blockLists.list,
-      groups: PolicyGroups(model, leases: leases, neighbours: neighbours),
-      rebinding: RebindingGuard(settings, key: hashKey),
+      generation: generation, zone: snapshot, groups: PolicyGroups(model, leases: leases, neighbours: neighbours),
+      answers: AnswerPolicy(rebinding: RebindingGuard(settings, key: hashKey), blocks: blockLists.list),
       forwards: ForwardTable(servers: servers, zones: settings.forwardZones), resolver: resolver)
     self.rules = rules
     broadcast(.rules(rules))

@@ -16,6 +16,7 @@ extension WorkerCounters {
     sum.resolver.stale += b.resolver.stale
     sum.resolver.failures += b.resolver.failures
     sum.resolver.rebindings += b.resolver.rebindings
+    sum.resolver.blockedAliases += b.resolver.blockedAliases
     sum.resolver.refused += b.resolver.refused
     sum.local += b.local
     sum.refused += b.refused
@@ -45,6 +46,10 @@ extension WorkerCounters {
       ("stale_answers_total", "Expired answers given because no server answered.", resolver.stale),
       ("failures_total", "Questions that nobody could answer.", resolver.failures),
       ("rebinding_total", "Upstream answers withheld because they led into the house.", resolver.rebindings),
+      (
+        "blocked_aliases_total", "Upstream answers withheld because they led to a blocked name.",
+        resolver.blockedAliases
+      ),
       ("cache_evictions_total", "Answers that gave room to others.", evictions),
     ]
     var metrics = [String: MetricFact]()

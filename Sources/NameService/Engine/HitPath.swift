@@ -45,14 +45,14 @@ struct HitPath: ~Copyable {
   /// The `index`th of the datagrams that were left over.
   func miss(_ index: Int) -> Int { Int(missed[index]) }
 
-  /// The octets of a received datagram, good until the next batch.
+  /// The octets of a datagram that was left over, good until the next batch.
   func datagram(_ index: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(
-      start: batch.pointee.received + index * Int(LARES_SLOT_SIZE), count: length(of: index))
+      start: batch.pointee.datagrams + index * Int(LARES_SLOT_SIZE), count: length(of: index))
   }
 
   @inline(__always)
-  private func length(of index: Int) -> Int { Int(lares_batch_received_length(batch, Int32(index))) }
+  private func length(of index: Int) -> Int { Int(lares_batch_length(batch, Int32(index))) }
 
   /// The cache's entry for the question in the key, whatever its age.
   func find() -> CacheEntry? { cache.find(key) }
@@ -78,21 +78,20 @@ struct HitPath: ~Copyable {
     counters.hits += UInt64(count - missCount)
   }
 
-  /// The length of the answer written for one datagram; 0 where there is none.
+  /// The length of the answer written over one datagram; 0 where there is none, and the datagram as it was.
   @inline(__always)
   private mutating func answer(_ index: Int, now: UInt32) -> Int {
-    let received = UnsafeRawPointer(batch.pointee.received) + index &* Int(LARES_SLOT_SIZE)
-    let bytes = UnsafeRawBufferPointer(start: received, count: length(of: index))
+    let slot = UnsafeMutableRawPointer(batch.pointee.datagrams) + index &* Int(LARES_SLOT_SIZE)
+    let bytes = UnsafeRawBufferPointer(start: slot, count: length(of: index))
     guard let query = try? DNSQuery(reading: bytes.bytes), query.recordClass == dnsClassInternet,
       query.ednsVersion == 0, let group = groups.group(of: lares_batch_endpoint(batch, Int32(index)))
     else { return 0 }
     let traits = QuestionTraits(query, group: group.rawValue)
-    key.fill(name: received + dnsHeaderLength, length: query.nameLength, traits: traits)
+    key.fill(name: slot + dnsHeaderLength, length: query.nameLength, traits: traits)
     guard let entry = cache.find(key), entry.generation == generation, now < entry.expires else { return 0 }
     if !entry.isUsed { entry.isUsed = true }
     counters.blocked &+= entry.isBlocked ? 1 : 0
-    let out = UnsafeMutableRawPointer(batch.pointee.answers) + index &* Int(LARES_SLOT_SIZE)
     let terms = CacheEntry.Terms(limit: min(query.payloadSize, udpAnswerLimit), now: now)
-    return entry.write(into: out, question: received, query: query, terms: terms)
+    return entry.write(into: slot, question: slot, query: query, terms: terms)
   }
 }

@@ -5,21 +5,19 @@ final class NameRules: Sendable {
   /// Grows with every change, so that a cached answer knows whether it was checked against these rules.
   let generation: UInt32
   let zone: ZoneSnapshot
-  let blocks: BlockList
   let groups: PolicyGroups
-  let rebinding: RebindingGuard
+  let answers: AnswerPolicy
   let forwards: ForwardTable
   let resolver: ResolverSettings
 
   init(
-    generation: UInt32, zone: ZoneSnapshot, blocks: BlockList, groups: PolicyGroups, rebinding: RebindingGuard,
-    forwards: ForwardTable, resolver: ResolverSettings
+    generation: UInt32, zone: ZoneSnapshot, groups: PolicyGroups, answers: AnswerPolicy, forwards: ForwardTable,
+    resolver: ResolverSettings
   ) {
     self.generation = generation
     self.zone = zone
-    self.blocks = blocks
     self.groups = groups
-    self.rebinding = rebinding
+    self.answers = answers
     self.forwards = forwards
     self.resolver = resolver
   }
@@ -40,8 +38,8 @@ final class NameRules: Sendable {
       guard let target = DomainName(wire: answer.alias) else { return .answer(records) }
       return .alias(records, target: target)
     }
-    if group.usesBlocklists, case .blocked(let list) = blocks.match(name) {
-      return .answer(.blocked(by: blocks.name(ofList: list)))
+    if group.usesBlocklists, case .blocked(let list) = answers.blocks.match(name) {
+      return .answer(.blocked(by: answers.blocks.name(ofList: list)))
     }
     if name.elementsEqual(Self.canary) { return .answer(.canary) }
     return .upstream

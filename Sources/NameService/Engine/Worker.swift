@@ -55,7 +55,7 @@ final class Worker {
     hitPath = path
     hitPath.generation = start.rules.generation
     resolver = Resolver(
-      rules.resolver, forwards: rules.forwards, rebinding: rules.rebinding, randomness: SystemRandomness())
+      rules.resolver, forwards: rules.forwards, policy: rules.answers, randomness: SystemRandomness())
     upstream = UpstreamSockets(loop: loop)
     upstream.onMessage = { [unowned self] attempt, bytes in
       resolver.receive(bytes, attempt: attempt, now: Clock.now)
@@ -91,7 +91,7 @@ final class Worker {
   }
 
   private func watch() throws(SystemError) {
-    for socket in sockets.datagrams { try loop.watch(socket) { [unowned self] _ in serveDatagrams(socket) } }
+    for socket in sockets.datagrams { try listen(Port(socket)) }
     for socket in sockets.streams { try loop.watch(socket) { [unowned self] _ in accept(socket) } }
     let mailbox = mailboxes[core]
     try loop.watch(mailbox.descriptor) { [unowned self] _ in
@@ -101,19 +101,41 @@ final class Worker {
 
   // MARK: Datagrams
 
+  /// A datagram socket, and the event loop's watch on it while queries are few.
+  private final class Port {
+    let socket: Int32
+    var watch: EventLoop.Watch?
+
+    init(_ socket: Int32) { self.socket = socket }
+  }
+
   /// Batches handled before other events get their turn.
   private static let batchesPerTurn = 16
-  /// After a batch as large as this more has come meanwhile: asking the socket is cheaper than asking what is ready.
-  private static let busyBatch = 8
 
-  private func serveDatagrams(_ socket: Int32) {
+  private func listen(_ port: Port) throws(SystemError) {
+    port.watch = try loop.watch(port.socket) { [unowned self] _ in serve(port) }
+  }
+
+  /// Asks the socket until it has nothing more: in a burst that is cheaper than to ask each time what is ready.
+  private func serve(_ port: Port) {
     for _ in 0..<Self.batchesPerTurn {
-      let count = Int(lares_batch_receive(hitPath.batch, socket))
-      guard count > 0 else { return }
+      let count = Int(lares_batch_receive(hitPath.batch, port.socket))
+      guard count > 0 else { return watchAgain(port) }
       hitPath.serve(count, now: Self.second(Clock.now))
-      _ = lares_batch_send(hitPath.batch, Int32(count), socket)
-      if hitPath.missCount > 0 { handleMisses(socket) }
-      if count < Self.busyBatch { return }
+      lares_batch_send(hitPath.batch, port.socket)
+      if hitPath.missCount > 0 { handleMisses(port.socket) }
+    }
+    // Queries come without a pause: being told of each one would cost a twentieth of the time.
+    port.watch?.cancel()
+    port.watch = nil
+    loop.schedule(at: Clock.now) { [unowned self] in serve(port) }
+  }
+
+  private func watchAgain(_ port: Port) {
+    guard port.watch == nil else { return }
+    do { try listen(port) } catch {
+      // No memory for the watch: the socket is asked now and then.
+      loop.schedule(afterMilliseconds: 10) { [unowned self] in serve(port) }
     }
   }
 
@@ -225,7 +247,7 @@ final class Worker {
     rules = new
     hitPath.generation = new.generation
     hitPath.groups = new.groups.view
-    resolver.configure(new.resolver, forwards: new.forwards, rebinding: new.rebinding)
+    resolver.configure(new.resolver, forwards: new.forwards, policy: new.answers)
     guard old.forwards.zones != new.forwards.zones else { return }
     // What other servers said of a zone that has servers of its own now, or no longer, says nothing.
     let changed = (old.forwards.zones + new.forwards.zones).filter {

@@ -83,19 +83,23 @@ extension Worker {
   /// An upstream's answer survives a change of the rules when they still have nothing against it.
   private func currentEntry(now: UInt32) -> CacheEntry? {
     guard let entry = hitPath.find(), now < entry.expires else { return nil }
-    if entry.generation == rules.generation { return entry }
-    guard entry.origin == .upstream, let group = PolicyGroup(known: entry.traits.group),
-      rules.decide(entry.name, type: entry.traits.type, group: group) == .upstream, !isRebinding(entry)
-    else {
-      hitPath.forget()
-      return nil
-    }
-    entry.generation = rules.generation
-    return entry
+    if holds(entry) { return entry }
+    hitPath.forget()
+    return nil
   }
 
-  /// Whether the rebinding guard has anything against an answer that came under older rules.
-  private func isRebinding(_ entry: CacheEntry) -> Bool {
+  /// Whether the rules in force have nothing against an answer.
+  private func holds(_ entry: CacheEntry) -> Bool {
+    if entry.generation == rules.generation { return true }
+    guard entry.origin == .upstream, let group = PolicyGroup(known: entry.traits.group),
+      rules.decide(entry.name, type: entry.traits.type, group: group) == .upstream, !isObjectionable(entry)
+    else { return false }
+    entry.generation = rules.generation
+    return true
+  }
+
+  /// Whether the policy has anything against an answer that came under older rules.
+  private func isObjectionable(_ entry: CacheEntry) -> Bool {
     guard let name = DomainName(wire: entry.name) else { return true }
     let question = Question(name: name, traits: entry.traits)
     let message = DNSOutgoingQuery(
@@ -107,7 +111,7 @@ extension Worker {
       let terms = CacheEntry.Terms(limit: AnswerWriter.messageSize, now: entry.stored)
       let whole = writer.write(entry, question: start, query: query, terms: terms)
       guard let message = DNSMessage(whole.bytes) else { return true }
-      return rules.rebinding.localAddress(in: message, question: question) != nil
+      return rules.answers.objection(to: message, question: question) != nil
     }
   }
 
@@ -201,7 +205,7 @@ extension Worker {
 
   private func staleAnswer(at second: UInt32) -> StoredAnswer? {
     guard let entry = hitPath.find(), entry.origin == .upstream,
-      second &- entry.expires < rules.resolver.staleSeconds
+      second &- entry.expires < rules.resolver.staleSeconds, holds(entry)
     else { return nil }
     return entry.answer
   }
@@ -250,6 +254,7 @@ extension Worker {
       staleTTL = nil
     case .stale(let old): (answer, staleTTL) = (old, ResolverSettings.staleTTL)
     }
+    if answer.records.extendedError == .blocked { hitPath.counters.blocked += UInt64(entry.askers.count) }
     for asker in entry.askers {
       finish(asker, answer, question: entry.question, staleTTL: staleTTL, now: now)
       if case .stream(let client) = asker.path { client.outstanding -= 1 }

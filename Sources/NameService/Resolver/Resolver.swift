@@ -9,7 +9,7 @@ final class Resolver {
   private(set) var settings: ResolverSettings
   private(set) var counters = ResolverCounters()
   private var forwards: ForwardTable
-  private var rebinding: RebindingGuard?
+  private var policy: AnswerPolicy?
   private var servers: [SocketAddress: UpstreamServer] = [:]
   private var pending: [Question: PendingQuestion] = [:]
   private var owners: [UInt64: PendingQuestion] = [:]
@@ -22,12 +22,12 @@ final class Resolver {
   private(set) var nextDeadline: Instant?
 
   init(
-    _ settings: ResolverSettings = ResolverSettings(), forwards: ForwardTable, rebinding: RebindingGuard? = nil,
+    _ settings: ResolverSettings = ResolverSettings(), forwards: ForwardTable, policy: AnswerPolicy? = nil,
     randomness: any RandomNumberGenerator
   ) {
     self.settings = settings
     self.forwards = forwards
-    self.rebinding = rebinding
+    self.policy = policy
     self.randomness = randomness
   }
 
@@ -41,10 +41,10 @@ final class Resolver {
   }
 
   /// Other servers or rules from now on. Questions under way go on with the old ones.
-  func configure(_ settings: ResolverSettings, forwards: ForwardTable, rebinding: RebindingGuard?) {
+  func configure(_ settings: ResolverSettings, forwards: ForwardTable, policy: AnswerPolicy?) {
     self.settings = settings
     self.forwards = forwards
-    self.rebinding = rebinding
+    self.policy = policy
     let known = Set(forwards.servers + forwards.zones.flatMap(\.servers))
     servers = servers.filter { known.contains($0.key) }
     recheckAt.removeAll()
@@ -237,15 +237,18 @@ final class Resolver {
 
   // MARK: Ends
 
+  /// How long an answer that the household objects to is not asked for again, in seconds; as long as a blocked name.
+  private static let objectionTTL: UInt32 = 60
+
   private func succeed(
     _ asking: PendingQuestion, _ records: AnswerRecords, ttl: UInt32, message: RawSpan, _ now: Instant
   ) {
     var outcome = Outcome.fresh(records, ttl: ttl)
-    if let rebinding, let message = DNSMessage(message),
-      let address = rebinding.localAddress(in: message, question: asking.question)
+    if let policy, let message = DNSMessage(message),
+      let objection = policy.objection(to: message, question: asking.question)
     {
-      counters.rebindings += 1
-      outcome = .fresh(.rebinding(to: address), ttl: 60)
+      counters.note(objection)
+      outcome = .fresh(AnswerRecords(objection), ttl: Self.objectionTTL)
     }
     recheckAt[asking.question] = nil
     finish(asking, outcome)
@@ -307,33 +310,11 @@ extension DomainName {
   }
 }
 
-extension RebindingGuard {
-  /// The first address in an answer that a name on the Internet has no reason to carry; nil where there is none or the name is exempt.
-  func localAddress(in message: borrowing DNSMessage, question: Question) -> IPAddress? {
-    guard !question.name.wire.withUnsafeBytes({ isExempt($0) }) else { return nil }
-    guard var offset = message.question?.end else { return nil }
-    for _ in 0..<message.answerCount {
-      guard let record = message.record(at: offset) else { return nil }
-      let data = message.bytes.extracting(record.data)
-      if let address = Self.localAddress(inRecordOf: record.type, data: data) { return address }
-      offset = record.end
-    }
-    return nil
-  }
-}
-
 extension AnswerRecords {
   /// SERVFAIL with its cause, also in words.
   static func failure(_ error: DNSExtendedError, _ text: String) -> AnswerRecords {
     AnswerRecords(
       flags: [.response, .recursionAvailable, DNSFlags(rawValue: DNSResponseCode.serverFailure.rawValue)],
       extendedError: error, extendedText: Array(text.utf8.prefix(200)))
-  }
-
-  /// No data, because the data was an address inside the house.
-  static func rebinding(to address: IPAddress) -> AnswerRecords {
-    AnswerRecords(
-      flags: [.response, .recursionAvailable], extendedError: .blocked,
-      extendedText: Array("the answer has the local address \(address); see dns.rebinding-allowed".utf8))
   }
 }

@@ -69,5 +69,13 @@ struct ResolverCounters: Equatable, Sendable {
   var stale: UInt64 = 0
   var failures: UInt64 = 0
   var rebindings: UInt64 = 0
+  var blockedAliases: UInt64 = 0
   var refused: UInt64 = 0
+
+  mutating func note(_ objection: AnswerPolicy.Objection) {
+    switch objection {
+    case .localAddress: rebindings += 1
+    case .blockedAlias: blockedAliases += 1
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Uplink
 import Wire
 
@@ -32,7 +33,7 @@ private struct AskingHost {
   private var client = DHCPClient(
     device: "wan0", identity: DHCPClientIdentity(hardware: hardware), homePrefixes: home)
   private var now = Instant.seconds(1)
-  private var random = SeededNumbers(state: 1)
+  private var random = SeededGenerator(1)
   private var transaction: UInt32 = 0
 
   mutating func tell(_ event: DHCPClient.Event) throws { try check(client.handle(event, now: now, random: &random)) }

@@ -113,7 +113,9 @@ private struct ServedHousehold {
     builder.add(.requestedAddress, offer.header.yourAddress)
     if let server = offer.serverIdentifier { builder.add(.serverIdentifier, server) }
     if let identifier = discover.clientIdentifier { builder.add(.clientIdentifier, bytes: identifier) }
-    let answer = try receive(builder.message(), DHCPArrival(network: arrival.network, wasBroadcast: true)).first
+    // An identifier of several hundred bytes leaves no room in a message of the usual size.
+    let request = builder.message(limit: 65_535)
+    let answer = try receive(request, DHCPArrival(network: arrival.network, wasBroadcast: true)).first
     try promise(
       answer?.type == .acknowledge && server.leases[offer.header.yourAddress]?.state == .active,
       "\(offer.header.yourAddress) was offered, and the request for it answered with \(answer?.type.description ?? "nothing")"

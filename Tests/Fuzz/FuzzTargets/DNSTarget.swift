@@ -1,4 +1,7 @@
 #if DEBUG || FUZZING
+  import TestSupport
+  import CNameService
+  import Household
   import Wire
 
   @testable import NameService
@@ -7,6 +10,7 @@
     /// DNS messages: as a client's query, and as an upstream server's answer to the question that it carries.
     static let dns = FuzzTarget("dns") { bytes in
       try checkQuery(bytes)
+      try checkHit(bytes)
       try walk(bytes)
       try checkAnswer(bytes)
     }
@@ -29,6 +33,45 @@
           DNSMessage(refusal.bytes)?.flags.code == DNSResponseCode.refused.rawValue, "a refusal that cannot be read")
       }
     }
+
+    /// A datagram whose question the cache can answer is answered in its own slot; any other is left as it came.
+    private static func checkHit(_ bytes: [UInt8]) throws {
+      guard bytes.count <= Int(LARES_SLOT_SIZE) else { return }
+      var numbers = SeededGenerator(1)
+      let groups = PolicyGroups(HouseholdModel(domain: DomainName("home.arpa") ?? .root))
+      guard var path = HitPath(capacity: 64, secret: HashSecret(using: &numbers), groups: groups.view) else { return }
+      let slot = UnsafeMutableRawBufferPointer(start: path.batch.pointee.datagrams, count: Int(LARES_SLOT_SIZE))
+      slot.copyBytes(from: bytes)
+      let query = try? DNSQuery(reading: bytes.span.bytes)
+      if let query, let start = slot.baseAddress {
+        let traits = QuestionTraits(query, group: PolicyGroup.open.rawValue)
+        path.key.fill(name: start + dnsHeaderLength, length: query.nameLength, traits: traits)
+        path.keep(StoredAnswer(records: oneAddress, origin: .upstream, stored: 0, expires: 300, generation: 1))
+      }
+      lares_batch_set_length(path.batch, 0, UInt32(bytes.count))
+      path.batch.pointee.endpoints[0].address_length = 16
+      withUnsafeMutableBytes(of: &path.batch.pointee.endpoints[0].address) { ($0[4], $0[7]) = (127, 1) }
+      path.serve(1, now: 10)
+      guard path.missCount == 0 else {
+        try promise(slot.prefix(bytes.count).elementsEqual(bytes), "a datagram that was changed and not answered")
+        return
+      }
+      guard let query else { throw BrokenPromise(description: "an answer to what is no query") }
+      let answer = Array(slot.prefix(Int(path.batch.pointee.answer_length.0)))
+      guard let message = DNSMessage(answer.span.bytes), let question = message.question else {
+        throw BrokenPromise(description: "an answer that cannot be read: \(answer)")
+      }
+      try promise(answer.count <= max(512, query.payloadSize), "\(answer.count) octets for \(query.payloadSize)")
+      try promise(message.identifier == query.identifier && message.answerCount == 1, "another answer: \(answer)")
+      try promise(
+        question.name.wire == Array(bytes[dnsHeaderLength..<dnsHeaderLength + query.nameLength])
+          && question.type == query.type, "an answer to another question")
+      try checkReadable(answer, question, maximumTTL: 290)
+    }
+
+    private static let oneAddress = AnswerRecords(
+      flags: [.response, .recursionAvailable], answerCount: 1,
+      body: [0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 9], ttlOffsets: [6])
 
     /// Every offset as the start of a name and of a record.
     private static func walk(_ bytes: [UInt8]) throws {
@@ -66,7 +109,7 @@
       try promise(records.body.count <= bytes.count, "more records than came")
       let asked = query.bytes
       let read = try DNSQuery(reading: asked.span.bytes)
-      var numbers = SeededNumbers(state: 1)
+      var numbers = SeededGenerator(1)
       var key = QuestionKey(secret: HashSecret(using: &numbers))
       (asked + [UInt8](repeating: 0, count: 8)).withUnsafeBytes {
         if let start = $0.baseAddress {

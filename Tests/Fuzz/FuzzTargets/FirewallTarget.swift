@@ -37,9 +37,6 @@
       let missing = table.differences(from: KernelTable(), family)
       let parts = table.strangers.count + table.chains.count + table.sets.count + table.limits.count
       try promise(missing.count == parts, "\(parts) strange things and \(missing.count) sentences")
-      var merged = KernelTable()
-      merged.merge(table)
-      try promise(merged == table, "a table changes when it is merged into nothing")
     }
 
     private static func checkOrder(_ table: ElementTable) throws {

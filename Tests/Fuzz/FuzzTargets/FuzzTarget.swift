@@ -33,16 +33,3 @@ public struct BrokenPromise: Error, CustomStringConvertible {
 func promise(_ holds: Bool, _ sentence: @autoclosure () -> String) throws(BrokenPromise) {
   if !holds { throw BrokenPromise(description: sentence()) }
 }
-
-/// Numbers that follow from a seed (SplitMix64), so that an input always has the same course.
-struct SeededNumbers: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
-  }
-}

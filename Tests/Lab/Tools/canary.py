@@ -26,7 +26,16 @@ for kind, ports in ((socket.SOCK_STREAM, tcp_ports), (socket.SOCK_DGRAM, udp_por
 sniffer = None
 if len(sys.argv) > 3:
     sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    # As much as the kernel gives: what does not fit is not seen.
+    sniffer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
     sniffer.bind((sys.argv[3], 0))
+
+
+def sequence(protocol, body):
+    if protocol != 6:
+        return []
+    sent, acknowledged = struct.unpack("!2I", body[4:12])
+    return [sent, acknowledged - 1]
 
 
 def look(frame, kind):
@@ -40,10 +49,10 @@ def look(frame, kind):
     else:
         return
     half = len(ends) // 2
-    # A segment has the mark in its sequence number, an answer to one in what it acknowledges.
-    numbers = [number for number in struct.unpack("!2I", body[4:12]) if number & 0xFFFFF000 == SEQUENCE] if protocol == 6 else []
+    # A segment has the mark in its sequence number, an answer to one acknowledges the number after it.
+    numbers = [number & 0xFFF for number in sequence(protocol, body) if number & 0xFFFFF000 == SEQUENCE]
     if numbers or MARK in body:
-        text = body[body.index(MARK) :][:40].decode() if MARK in body else f"lares-probe {numbers[0] & 0xFFF}"
+        text = body[body.index(MARK) :][:40].decode() if MARK in body else f"lares-probe {numbers[0]}"
         source, destination = (socket.inet_ntop(family, end) for end in (ends[:half], ends[half:]))
         print("seen", protocol, source, destination, text, flush=True)
 
@@ -55,12 +64,16 @@ while True:
             look(*ready.recvfrom(65536))
             continue
         kind, port = listeners[ready]
-        if kind == socket.SOCK_STREAM:
-            connection, sender = ready.accept()
-            connection.sendall(b"lares-canary\n")
-            connection.close()
-            print("tcp", port, sender[0], flush=True)
-        else:
-            data, sender = ready.recvfrom(2048)
-            ready.sendto(b"lares-canary\n", sender)
-            print("udp", port, sender[0], flush=True)
+        try:
+            if kind == socket.SOCK_STREAM:
+                connection, sender = ready.accept()
+                print("tcp", port, sender[0], flush=True)
+                with connection:
+                    connection.sendall(b"lares-canary\n")
+            else:
+                data, sender = ready.recvfrom(2048)
+                print("udp", port, sender[0], flush=True)
+                ready.sendto(b"lares-canary\n", sender)
+        except OSError:
+            # The sender is gone, or no way leads to it: who got through is told all the same.
+            continue

@@ -1,8 +1,10 @@
-"""Sends packets with any source and any flags, one for each line of standard input:
+"""Sends packets with any source and any flags, as the lines of standard input say:
 
-    NUMBER udp|tcp|null|echo SOURCE DESTINATION PORT [HOP-LIMIT]
+    NUMBER udp|tcp|null|echo SOURCE DESTINATION PORT [TIMES]
 
 `tcp` is a SYN, `null` a segment without any flag, `echo` a ping. Each carries the mark `lares-probe NUMBER`, by which canary.py knows it.
+With TIMES it is sent as often, each time from another port; pings stay one flow. An empty line is answered with `sent`; before that comes a line for each packet
+that this host would not send.
 """
 import socket, struct, sys
 
@@ -16,15 +18,15 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-def packet(number, kind, source, destination, port):
+def packet(number, kind, source, destination, port, source_port):
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     ends = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
     if kind == "udp":
         protocol, mark = 17, f"lares-probe {number}".encode()
-        body = struct.pack("!4H", 40000 + number, port, 8 + len(mark), 0) + mark
+        body = struct.pack("!4H", source_port, port, 8 + len(mark), 0) + mark
     else:
         protocol, flags = 6, 2 if kind == "tcp" else 0
-        body = struct.pack("!2H2I2B3H", 40000 + number, port, SEQUENCE | number, 0, 0x50, flags, 1024, 0, 0)
+        body = struct.pack("!2H2I2B3H", source_port, port, SEQUENCE | number, 0, 0x50, flags, 1024, 0, 0)
     if kind == "echo":
         protocol, mark = 58 if family == socket.AF_INET6 else 1, f"lares-probe {number}".encode()
         body = struct.pack("!2B3H", 128 if family == socket.AF_INET6 else 8, 0, 0, 1, number) + mark
@@ -40,9 +42,14 @@ def packet(number, kind, source, destination, port):
 
 sockets = {family: socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) for family in (socket.AF_INET, socket.AF_INET6)}
 for line in sys.stdin:
-    number, kind, source, destination, port = line.split()
-    family, data = packet(int(number), kind, source, destination, int(port))
+    if not line.strip():
+        print("sent", flush=True)
+        continue
+    number, kind, source, destination, port, times = (line.split() + ["1"])[:6]
     try:
-        sockets[family].sendto(data, (destination, 0))
+        for time in range(int(times)):
+            source_port = 40000 + int(number) + 64 * time
+            family, data = packet(int(number), kind, source, destination, int(port), source_port)
+            sockets[family].sendto(data, (destination, 0))
     except OSError as error:
         print(line.strip(), error, flush=True)
