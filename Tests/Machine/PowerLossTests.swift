@@ -20,7 +20,7 @@ extension LinuxGuestTests {
 
     @Test(arguments: Soak.seeds(1...1, soak: 5))
     func whatWasPromisedSurvives(seed: UInt64) throws {
-      var random = SeededGenerator(seed: seed)
+      var random = SeededGenerator(seed)
       let disk = try LoggedDisk()
       let promises = try record(on: disk, leases: Soak.count(150, soak: 1_000), &random)
       let log = try disk.entries()
