@@ -4,8 +4,8 @@ import Wire
 /// What the household's settings mean for packets: model and dynamics in, ``Ruleset`` out. Pure.
 ///
 /// What the rules promise:
-/// - From an uplink nothing comes in but answers, port forwards, what RFC 4890 asks for, and the DHCP client's answers. All else is dropped
-///   without an answer, also towards the house: a refused packet looks like a lost one from everywhere.
+/// - From an uplink nothing comes in but answers, port forwards, and what RFC 4890 asks for. The DHCP client reads its answers before any rule
+///   (packet socket). All else is dropped without an answer, also towards the house: a refused packet looks like a lost one from everywhere.
 /// - A home network reaches the Internet. It reaches the router by DHCP, DNS and ping; if it is not isolated also by SSH (tcp 22) and the
 ///   console (tcp 80 and 443). It reaches other networks only by an `allow`.
 /// - Dropping what is paused, blocked or invalid stands before accepting what is established.
