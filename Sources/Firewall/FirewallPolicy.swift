@@ -95,10 +95,27 @@ extension FirewallPolicy {
     Set(model.device(named: name)?.addresses ?? []).union(dynamic.addresses[name] ?? [])
   }
 
-  /// The IPv4 address that port forwards to a device lead to: its first static one, else the lowest that it has.
+  /// Addresses by which forwards and allow rules know a device. Recognition gives nothing across isolation: whoever shows the device's hardware address
+  /// or client identifier on an isolated network where the household has not put it does not take its place. Addresses there count only where it has
+  /// no others, and then only for being reached: as sources they do not pass their network's interface.
+  func places(of name: String) -> Set<IPAddress> {
+    let own = isolatedHomes(of: name)
+    let foreign = model.networks.filter { $0.isolated && !own.contains($0) }.flatMap(prefixes(of:))
+    let all = addresses(of: name)
+    let places = all.filter { address in !foreign.contains { $0.contains(address) } }
+    return places.allSatisfy { $0.v6?.isLinkLocal == true } ? all : places
+  }
+
+  /// Isolated networks in which a device has a static address.
+  func isolatedHomes(of name: String) -> [Network] {
+    let fixed = model.device(named: name)?.addresses ?? []
+    return model.networks.filter { $0.isolated && $0.prefixes.contains { fixed.contains(where: $0.contains) } }
+  }
+
+  /// The IPv4 address that port forwards to a device lead to: its first static one, else the lowest of its ``places(of:)``.
   func target(of name: String) -> IPv4Address? {
     model.device(named: name)?.addresses.lazy.compactMap(\.v4).first
-      ?? (dynamic.addresses[name] ?? []).compactMap(\.v4).min()
+      ?? places(of: name).compactMap(\.v4).min()
   }
 
   func hardware(of name: String) -> Set<MACAddress> {

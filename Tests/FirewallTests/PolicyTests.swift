@@ -63,6 +63,55 @@ import Wire
     #expect(FirewallPolicy.closed.fate(of: answer, by: Scenario.routes) == .received(by: "input.established"))
   }
 
+  private static let stolen = Models.address("192.168.78.50")
+
+  /// Somebody among the guests shows the tablet's hardware address, and has a lease as the tablet.
+  private static func fate(
+    ofOneWhoShowsTheTabletsHardwareWith addresses: Set<IPAddress>, from source: IPAddress, by input: String,
+    to destination: String, _ port: UInt16, _ change: (inout HouseholdModel) -> Void = { _ in }
+  ) -> PacketFate {
+    var model = Models.everything
+    change(&model)
+    let dynamic = FirewallDynamics(
+      addresses: ["tablet": addresses],
+      bindings: [LeaseBinding(address: stolen.v4!, hardware: Models.mac(Scenario.tablet), network: "guest")])
+    return FirewallPolicy(model: model, dynamic: dynamic).ruleset.fate(
+      of: PacketProbe(
+        input: input, source: source, destination: Models.address(destination), transport: 6, destinationPort: port,
+        hardware: Models.mac(Scenario.tablet)), by: Scenario.routes)
+  }
+
+  @Test func aHardwareAddressGivesNothingOnAnIsolatedNetwork() {
+    let own = Models.address("192.168.77.120")
+    func fate(from source: IPAddress, by input: String, _ change: (inout HouseholdModel) -> Void = { _ in })
+      -> PacketFate
+    {
+      Self.fate(
+        ofOneWhoShowsTheTabletsHardwareWith: [own, Self.stolen], from: source, by: input, to: "192.168.79.9", 80, change
+      )
+    }
+    #expect(
+      fate(from: own, by: "lan0") == .forwarded(by: "allow.cameras", to: Models.address("192.168.79.9"), port: 80))
+    #expect(fate(from: Self.stolen, by: "br-guest") == .dropped(by: "policy of forward"))
+    // Where the household itself has put the device among the guests, it has its rights there.
+    let allowed = PacketFate.forwarded(by: "allow.cameras", to: Models.address("192.168.79.9"), port: 80)
+    #expect(fate(from: Self.stolen, by: "br-guest") { $0.devices[1].addresses = [Self.stolen] } == allowed)
+    #expect(fate(from: own, by: "lan0") { $0.devices[1].addresses = [Self.stolen] } == allowed)
+  }
+
+  @Test func aHardwareAddressOnAnIsolatedNetworkDrawsNoForwardThere() {
+    func fate(_ addresses: Set<IPAddress>) -> PacketFate {
+      Self.fate(
+        ofOneWhoShowsTheTabletsHardwareWith: addresses, from: Models.address("198.51.100.9"), by: "wan0",
+        to: Scenario.wan, 27000)
+    }
+    let there = PacketFate.forwarded(by: "forward.game", to: Self.stolen, port: 28000)
+    #expect(fate([Self.stolen]) == there, "a device that lives there is reached there")
+    #expect(fate([Self.stolen, Models.address("fe80::20")]) == there)
+    let own = Models.address("192.168.79.120")
+    #expect(fate([own, Self.stolen]) == .forwarded(by: "forward.game", to: own, port: 28000))
+  }
+
   @Test func dynamicsChangeNothingButElements() {
     let before = FirewallPolicy(model: Models.everything, dynamic: FirewallDynamics()).ruleset
     #expect(Self.ruleset.elementChanges(from: before)?.isEmpty == false)
