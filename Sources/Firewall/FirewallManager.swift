@@ -291,12 +291,27 @@ extension FirewallManager {
       var report = report
       if try conntrack.count() > 0 {
         let local = Set(try routes.addresses().map(\.address.address))
-        let termination = FlowTermination(old: old(), new: new, model: model, dynamic: dynamic, local: local)
+        let termination = FlowTermination(
+          old: old(), new: new, model: model, dynamic: dynamic, local: local, senders: try senders())
         report.flowsEnded = try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
       }
       mustCheckFlows = false
       return report
     }
+  }
+}
+
+extension FirewallManager {
+  /// Who has which address, by the kernel's neighbour tables; those of uplinks included.
+  private func senders() throws(NetlinkError) -> [IPAddress: FlowTermination.Sender] {
+    let names = Dictionary(try routes.links().map { ($0.id.index, $0.id.name) }) { $1 }
+    let known = try routes.neighbours().compactMap { neighbour -> (IPAddress, FlowTermination.Sender)? in
+      guard let hardware = neighbour.hardware, !neighbour.state.isDisjoint(with: .known),
+        let interface = names[neighbour.link]
+      else { return nil }
+      return (neighbour.address, FlowTermination.Sender(interface: interface, hardware: hardware))
+    }
+    return Dictionary(known) { first, _ in first }
   }
 }
 
