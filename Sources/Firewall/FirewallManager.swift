@@ -25,6 +25,8 @@ public final class FirewallManager {
   private var dynamic = FirewallDynamics()
   /// What the kernel was last seen to have, and in which generation; nil: to be read.
   private var applied: (ruleset: Ruleset, generation: UInt32?)?
+  /// Whether flows may run that the rules in force refuse: from the start, and from each change that can take rights, until they have been looked at.
+  private var mustCheckFlows = true
 
   /// Needs CAP_NET_ADMIN in the network namespace.
   public init() throws(FirewallError) {
@@ -54,11 +56,11 @@ public final class FirewallManager {
   /// of an address list, only those elements are. Flows that the household no longer allows end.
   @discardableResult
   public func apply(model: HouseholdModel, dynamic: FirewallDynamics) throws(FirewallError) -> Report {
-    let old = applied?.ruleset
-    let (report, changes) = try establish(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
+    let old = mustCheckFlows ? nil : applied?.ruleset
+    let report = try apply(FirewallPolicy(model: model, dynamic: dynamic).ruleset)
     self.model = model
     self.dynamic = dynamic
-    return try endFlows(report, changes, old: old)
+    return try endFlows(report, old: old)
   }
 
   /// Follows new dynamics under the model that was last applied: elements of sets come and go, rules stay.
@@ -71,11 +73,12 @@ public final class FirewallManager {
     var ruleset = old
     ruleset.replace(FirewallPolicy(model: model, dynamic: dynamic).dynamicSets)
     guard let changes = ruleset.elementChanges(from: old) else { return try apply(model: model, dynamic: dynamic) }
+    let isOldChecked = !mustCheckFlows
     do throws(FirewallError) {
       let report = try send(changes)
       applied?.ruleset = ruleset
       self.dynamic = dynamic
-      return try endFlows(report, changes, old: old)
+      return try endFlows(report, old: isOldChecked ? old : nil)
     } catch .refused {
       applied = nil
       return try apply(model: model, dynamic: dynamic)
@@ -99,9 +102,10 @@ public final class FirewallManager {
       }
       if !change.elements.isEmpty { changes.append(change) }
     }
+    let isOldChecked = !mustCheckFlows
     let report = try send(changes)
     applied?.ruleset.take(changes)
-    return try endFlows(report, changes, old: applied?.ruleset.beforeTaking(changes))
+    return try endFlows(report, old: isOldChecked ? applied?.ruleset.beforeTaking(changes) : nil)
   }
 
   /// Rules with their hits, by name in the order of the chains; rules of one name are added up.
@@ -126,13 +130,18 @@ public final class FirewallManager {
     return facts
   }
 
-  /// How the kernel's rules and elements, of lists of any length, differ from what was last applied, a sentence for each difference; empty: not at
-  /// all. After differences the next ``apply(model:dynamic:)`` starts from what the kernel has.
+  /// How the kernel's rules and elements, of lists of any length, differ from what was last applied, and whether flows have still to end, a sentence
+  /// for each difference; empty: not at all. After differences the next ``apply(model:dynamic:)`` starts from what the kernel has.
   public func verify() throws(FirewallError) -> [String] {
     var found: [String] = []
     for table in applied?.ruleset.tables ?? [] { found += try readPlan(table).allDifferences }
-    if !found.isEmpty { applied?.generation = nil }
-    return found
+    guard found.isEmpty else {
+      applied?.generation = nil
+      // What should not have been let through meanwhile may run.
+      mustCheckFlows = true
+      return found
+    }
+    return mustCheckFlows && model != nil ? ["flows have not been looked at since the last change"] : []
   }
 
   /// Removes our tables, and with them every rule; none are no error.
@@ -152,24 +161,21 @@ extension FirewallManager {
   /// How often an apply begins anew when other programs change tables meanwhile.
   private static let attempts = 5
 
-  /// Makes the kernel have exactly these tables.
+  /// Makes the kernel have exactly these tables. Ends no flows.
   @discardableResult
-  func apply(_ ruleset: Ruleset) throws(FirewallError) -> Report { try establish(ruleset).report }
-
-  /// The same, with the changes where only elements differed from what was last applied; nil: not known, or more than that.
-  private func establish(_ ruleset: Ruleset) throws(FirewallError) -> (report: Report, changes: [SetChange]?) {
+  func apply(_ ruleset: Ruleset) throws(FirewallError) -> Report {
     let before = kernel.traffic
     var generation = try currentGeneration()
     if let applied, applied.generation == generation,
       let changes = ruleset.elementChanges(from: applied.ruleset), let report = try? send(changes)
     {
       self.applied?.ruleset = ruleset
-      return (report, changes)
+      return report
     }
     for _ in 0..<Self.attempts {
       let (transaction, plans) = try plan(ruleset, generation)
       do throws(FirewallError) {
-        if !transaction.isEmpty { try kernel.commit(transaction) }
+        if !transaction.isEmpty { try commit(transaction, canTakeRights: true) }
       } catch .refused(_, let error) where error.code == ERESTART {
         // Somebody changed tables since they were read.
         generation = try currentGeneration()
@@ -177,7 +183,7 @@ extension FirewallManager {
       }
       applied = (ruleset, transaction.isEmpty ? generation : generation &+ 1)
       if plans.contains(where: { !$0.differences.isEmpty }) { try confirm(plans) }
-      return (report(since: before), nil)
+      return report(since: before)
     }
     throw .restless
   }
@@ -204,7 +210,8 @@ extension FirewallManager {
   /// Sends changes of the elements that are in force, as one transaction; nothing where there are none.
   private func send(_ changes: [SetChange]) throws(FirewallError) -> Report {
     let before = kernel.traffic
-    guard let tables = applied?.ruleset.tables, !changes.isEmpty else { return report(since: before) }
+    guard let ruleset = applied?.ruleset, !changes.isEmpty else { return report(since: before) }
+    let tables = ruleset.tables
     let transaction = kernel.beginTransaction()
     let encoder = RulesetEncoder(transaction: transaction)
     for change in changes {
@@ -212,9 +219,21 @@ extension FirewallManager {
       encoder.deleteElements(change.elements.removed, from: set, family)
       encoder.addElements(change.elements.added, to: set, family)
     }
-    try kernel.commit(transaction)
+    try commit(transaction, canTakeRights: ruleset.losesRights(by: changes))
     applied?.generation? &+= 1
     return report(since: before)
+  }
+
+  /// Flows are to be looked at from here on, but for a transaction that the kernel has refused as a whole.
+  private func commit(_ transaction: Transaction, canTakeRights: Bool) throws(FirewallError) {
+    let mustCheckAlready = mustCheckFlows
+    mustCheckFlows = mustCheckAlready || canTakeRights
+    do throws(FirewallError) {
+      try kernel.commit(transaction)
+    } catch {
+      if case .refused = error { mustCheckFlows = mustCheckAlready }
+      throw error
+    }
   }
 
   /// Elements of a set beyond which an apply reads back only how many there are. The kernel has acknowledged them with the rest; for showing them it
@@ -262,24 +281,37 @@ extension FirewallManager {
     return Report(changed: traffic.transactions > 0, traffic: traffic, flowsEnded: 0)
   }
 
-  /// Ends what the rules in force no longer allow, after what a transaction has done.
+  /// Ends what the rules in force do not allow, where there may be such flows. Where that fails, the next change, or the next time that the same is
+  /// applied, does it: a process that died in between is followed by one that looks at its start.
   ///
-  /// - Parameters:
-  ///   - changes: What it has changed where that was only elements; nil: it may have been anything.
-  ///   - old: The rules before it. Asked for only where there are flows.
-  private func endFlows(
-    _ report: Report, _ changes: [SetChange]?, old: @autoclosure () -> Ruleset?
-  ) throws(FirewallError) -> Report {
-    guard report.changed, let model, let new = applied?.ruleset else { return report }
-    if let changes, !new.losesRights(by: changes) { return report }
+  /// - Parameter old: The rules with which the flows were last looked at; nil: not known. Asked for only where there are flows.
+  private func endFlows(_ report: Report, old: @autoclosure () -> Ruleset?) throws(FirewallError) -> Report {
+    guard mustCheckFlows, let model, let new = applied?.ruleset else { return report }
     return try reading { () throws(NetlinkError) in
-      guard try conntrack.count() > 0 else { return report }
-      let local = Set(try routes.addresses().map(\.address.address))
-      let termination = FlowTermination(old: old(), new: new, model: model, dynamic: dynamic, local: local)
       var report = report
-      report.flowsEnded = try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+      if try conntrack.count() > 0 {
+        let local = Set(try routes.addresses().map(\.address.address))
+        let termination = FlowTermination(
+          old: old(), new: new, model: model, dynamic: dynamic, local: local, senders: try senders())
+        report.flowsEnded = try conntrack.delete(termination.flowsToEnd(try conntrack.flows()))
+      }
+      mustCheckFlows = false
       return report
     }
+  }
+}
+
+extension FirewallManager {
+  /// Who has which address, by the kernel's neighbour tables; those of uplinks included.
+  private func senders() throws(NetlinkError) -> [IPAddress: FlowTermination.Sender] {
+    let names = Dictionary(try routes.links().map { ($0.id.index, $0.id.name) }) { $1 }
+    let known = try routes.neighbours().compactMap { neighbour -> (IPAddress, FlowTermination.Sender)? in
+      guard let hardware = neighbour.hardware, !neighbour.state.isDisjoint(with: .known),
+        let interface = names[neighbour.link]
+      else { return nil }
+      return (neighbour.address, FlowTermination.Sender(interface: interface, hardware: hardware))
+    }
+    return Dictionary(known) { first, _ in first }
   }
 }
 

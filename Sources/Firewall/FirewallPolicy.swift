@@ -4,8 +4,8 @@ import Wire
 /// What the household's settings mean for packets: model and dynamics in, ``Ruleset`` out. Pure.
 ///
 /// What the rules promise:
-/// - From an uplink nothing comes in but answers, port forwards, what RFC 4890 asks for, and the DHCP client's answers. All else is dropped
-///   without an answer, also towards the house: a refused packet looks like a lost one from everywhere.
+/// - From an uplink nothing comes in but answers, port forwards, and what RFC 4890 asks for. The DHCP client reads its answers before any rule
+///   (packet socket). All else is dropped without an answer, also towards the house: a refused packet looks like a lost one from everywhere.
 /// - A home network reaches the Internet. It reaches the router by DHCP, DNS and ping; if it is not isolated also by SSH (tcp 22) and the
 ///   console (tcp 80 and 443). It reaches other networks only by an `allow`.
 /// - Dropping what is paused, blocked or invalid stands before accepting what is established.
@@ -95,10 +95,27 @@ extension FirewallPolicy {
     Set(model.device(named: name)?.addresses ?? []).union(dynamic.addresses[name] ?? [])
   }
 
-  /// The IPv4 address that port forwards to a device lead to: its first static one, else the lowest that it has.
+  /// Addresses by which forwards and allow rules know a device. Recognition gives nothing across isolation: whoever shows the device's hardware address
+  /// or client identifier on an isolated network where the household has not put it does not take its place. Addresses there count only where it has
+  /// no others, and then only for being reached: as sources they do not pass their network's interface.
+  func places(of name: String) -> Set<IPAddress> {
+    let own = isolatedHomes(of: name)
+    let foreign = model.networks.filter { $0.isolated && !own.contains($0) }.flatMap(prefixes(of:))
+    let all = addresses(of: name)
+    let places = all.filter { address in !foreign.contains { $0.contains(address) } }
+    return places.allSatisfy { $0.v6?.isLinkLocal == true } ? all : places
+  }
+
+  /// Isolated networks in which a device has a static address.
+  func isolatedHomes(of name: String) -> [Network] {
+    let fixed = model.device(named: name)?.addresses ?? []
+    return model.networks.filter { $0.isolated && $0.prefixes.contains { fixed.contains(where: $0.contains) } }
+  }
+
+  /// The IPv4 address that port forwards to a device lead to: its first static one, else the lowest of its ``places(of:)``.
   func target(of name: String) -> IPv4Address? {
     model.device(named: name)?.addresses.lazy.compactMap(\.v4).first
-      ?? (dynamic.addresses[name] ?? []).compactMap(\.v4).min()
+      ?? places(of: name).compactMap(\.v4).min()
   }
 
   func hardware(of name: String) -> Set<MACAddress> {

@@ -153,17 +153,19 @@ extension FirewallPolicy {
   private func sources(_ endpoint: AllowRule.Endpoint) -> [End] {
     switch endpoint {
     case .network(let name):
-      model.network(named: name).map { network in
+      return model.network(named: name).map { network in
         [End(matches: [.from(network.device)] + (network.unknown == .allow ? [] : [.hardware(in: "known")]))]
       } ?? []
     case .device(let name):
-      Self.families.map { family in
-        let hardware: [Match] = isBoundToHardware(name) ? [.hardware(in: Self.hardwareSet(name))] : []
-        return End(
-          family: family,
-          matches: [.from(set: "homes"), .source(family, in: Self.deviceSet(name, family))] + hardware)
+      // Who merely shows the device's hardware address on an isolated network is not let across.
+      let origins: [Match] = [.from(set: "trusted")] + isolatedHomes(of: name).map { .from($0.device) }
+      let hardware: [Match] = isBoundToHardware(name) ? [.hardware(in: Self.hardwareSet(name))] : []
+      return origins.flatMap { origin in
+        Self.families.map { family in
+          End(family: family, matches: [origin, .source(family, in: Self.deviceSet(name, family))] + hardware)
+        }
       }
-    case .router: []
+    case .router: return []
     }
   }
 

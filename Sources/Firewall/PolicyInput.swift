@@ -42,10 +42,10 @@ extension FirewallPolicy {
 
   private var uplinkSourceRules: [Rule] {
     var rules = model.uplinks.filter(\.isDHCP).map { uplink in
-      // Comes before there is a route to its sender.
+      // The client reads its packets before any rule. What looks like them is nobody else's: dropped before it could fill the log.
       Rule(
-        "prerouting.lease", "answers to the DHCP client on \(uplink.device)",
-        [.from(uplink.device), .family(.v4), .transport(17), .sourcePort(67), .port(68)], .accept)
+        "prerouting.lease", "answers to the DHCP client on \(uplink.device), which has read them by then",
+        [.from(uplink.device), .family(.v4), .transport(17), .sourcePort(67), .port(68)], .drop)
     }
     for family in Self.families {
       rules += drop(
@@ -105,7 +105,7 @@ extension FirewallPolicy {
     }
   }
 
-  /// What the networks may ask the router, and what providers answer.
+  /// What the networks may ask the router.
   private var serviceRules: [Rule] {
     var rules = [
       Rule(
@@ -121,16 +121,6 @@ extension FirewallPolicy {
           "input.management", "SSH and the console", [.from(network.device)] + known + [.transport(6), .port(port)],
           .accept)
       }
-    }
-    for uplink in model.uplinks where uplink.isDHCP {
-      rules.append(
-        Rule(
-          "input.lease", "answers to the DHCP client",
-          [.from(uplink.device), .family(.v4), .transport(17), .sourcePort(67), .port(68)], .accept))
-      rules.append(
-        Rule(
-          "input.delegation", "answers to the DHCPv6 client",
-          [.from(uplink.device), .source(Self.linkLocal), .transport(17), .sourcePort(547), .port(546)], .accept))
     }
     return rules
   }

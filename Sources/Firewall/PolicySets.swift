@@ -35,7 +35,7 @@ extension FirewallPolicy {
         sets.append(.prefixes(Self.networkSet(network.name, family), family, prefixes(of: network)))
       }
       for device in usedDevices {
-        sets.append(.addresses(Self.deviceSet(device, family), family, addresses(of: device)))
+        sets.append(.addresses(Self.deviceSet(device, family), family, places(of: device)))
       }
     }
     for device in usedDevices where isBoundToHardware(device) {

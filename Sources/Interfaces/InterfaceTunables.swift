@@ -29,6 +29,8 @@ enum InterfaceTunables {
     ("net.ipv6.conf.all.accept_redirects", "0"),
     ("net.ipv6.conf.default.accept_redirects", "0"),
     ("net.ipv6.conf.all.accept_source_route", "0"),
+    // A flow begins with a SYN: one that was ended does not come back by its next segment.
+    ("net.netfilter.nf_conntrack_tcp_loose", "0"),
     // Frames between two ports of a bridge are switched, not routed: the packet filter would drop them (br_netfilter).
     ("net.bridge.bridge-nf-call-iptables", "0"),
     ("net.bridge.bridge-nf-call-ip6tables", "0"),

@@ -7,7 +7,7 @@ import Wire
 
 /// Which flows end when the household changes.
 @Suite struct FlowTerminationTests {
-  private static let local = Set(["203.0.113.200", "192.168.77.1", "192.168.78.1"].map(Models.address))
+  private static let local = Set(["203.0.113.200", "192.168.77.1", "192.168.78.1", "fe80::1"].map(Models.address))
 
   private static func flow(
     _ source: String, _ destination: String, _ port: UInt16, forwardedTo target: (String, UInt16)? = nil,
@@ -28,18 +28,23 @@ import Wire
   private static let guestOut = flow("192.168.78.9", "192.0.2.9", 443)
   private static let console = flow("192.168.77.9", "192.168.77.1", 443)
   private static let own = flow("203.0.113.200", "192.0.2.1", 53, transport: 17)
-  private static let all = [web, print, nasOut, guestOut, console, own]
+  private static let home6 = flow("fd77::9", "fd77::1", 443)
+  private static let linkLocal = flow("fe80::9", "fe80::1", 443)
+  private static let all = [web, print, nasOut, guestOut, console, own, home6, linkLocal]
 
   private static func ended(
+    from base: (inout HouseholdModel) -> Void = { _ in },
+    senders: [IPAddress: FlowTermination.Sender] = [:],
     _ change: (inout HouseholdModel, inout FirewallDynamics) -> Void, isOldKnown: Bool = true
   ) -> [Flow] {
-    let old = FirewallPolicy(model: Models.typical, dynamic: FirewallDynamics()).ruleset
+    var before = Models.typical
+    base(&before)
+    let old = FirewallPolicy(model: before, dynamic: FirewallDynamics()).ruleset
     var (model, dynamic) = (Models.typical, FirewallDynamics())
     change(&model, &dynamic)
     return FlowTermination(
       old: isOldKnown ? old : nil, new: FirewallPolicy(model: model, dynamic: dynamic).ruleset, model: model,
-      dynamic: dynamic,
-      local: local
+      dynamic: dynamic, local: local, senders: senders
     ).flowsToEnd(all)
   }
 
@@ -76,7 +81,7 @@ import Wire
   }
 
   @Test func anIsolatedNetworkLosesTheConsole() {
-    #expect(Self.ended { model, _ in model.networks[0].isolated = true } == [Self.console])
+    #expect(Self.ended { model, _ in model.networks[0].isolated = true } == [Self.console, Self.home6])
   }
 
   @Test func strangersLoseWhatOnlyKnownDevicesHave() {
@@ -88,6 +93,52 @@ import Wire
       ]
     }
     #expect(ended == [Self.print, Self.guestOut])
+  }
+
+  @Test func strangersWithoutALeaseLoseThemToo() {
+    #expect(Self.ended { model, _ in model.networks[1].unknown = .ask } == [Self.print, Self.guestOut])
+    // Not known: it may have been a stranger's.
+    #expect(
+      Self.ended { model, _ in model.networks[0].unknown = .ask } == [Self.nasOut, Self.console, Self.home6])
+    #expect(Self.ended({ model, _ in model.networks[0].unknown = .ask }, isOldKnown: false).isEmpty)
+  }
+
+  @Test func neighboursTellWhoIsNoStranger() {
+    let guest = Models.address("192.168.78.9")
+    func ended(by hardware: String, at interface: String = "lan1") -> [Flow] {
+      let sender = FlowTermination.Sender(interface: interface, hardware: Models.mac(hardware))
+      return Self.ended(senders: [guest: sender]) { model, _ in model.networks[1].unknown = .ask }
+    }
+    #expect(ended(by: Scenario.nas).isEmpty)
+    #expect(ended(by: Scenario.stranger) == [Self.print, Self.guestOut])
+    #expect(ended(by: Scenario.nas, at: "wan0") == [Self.print, Self.guestOut], "seen elsewhere")
+  }
+
+  /// Every link has the same prefix of such addresses: only who has seen the neighbour knows on which network it is.
+  @Test func aLinkLocalSourceIsWhereItWasSeen() {
+    let source = Models.address("fe80::9")
+    func ended(at interface: String?, isOldKnown: Bool = true) -> Bool {
+      let sender = interface.map {
+        FlowTermination.Sender(interface: $0, hardware: Models.mac(Scenario.stranger))
+      }
+      let ended = Self.ended(
+        senders: sender.map { [source: $0] } ?? [:], { model, _ in model.networks[0].isolated = true },
+        isOldKnown: isOldKnown)
+      return ended.contains(Self.linkLocal)
+    }
+    #expect(ended(at: "lan0") && ended(at: "lan0", isOldKnown: false))
+    #expect(!ended(at: "lan1"), "there it was not allowed before")
+    #expect(!ended(at: nil) && !ended(at: nil, isOldKnown: false))
+  }
+
+  @Test func aDeviceThatIsRemovedLosesWhatOnlyKnownDevicesHave() {
+    let base: (inout HouseholdModel) -> Void = { $0.networks[0].unknown = .ask }
+    #expect(Self.ended(from: base) { model, _ in base(&model) }.isEmpty)
+    let ended = Self.ended(from: base) { model, _ in
+      base(&model)
+      model.devices = []
+    }
+    #expect(ended == [Self.web, Self.print, Self.nasOut, Self.console, Self.home6])
   }
 
   @Test func onlyWhatTakesRightsNeedsALook() throws {

@@ -163,6 +163,52 @@ import Wire
     #expect(!printing.receives(milliseconds: 300))
   }
 
+  /// Nobody here has a lease: the kernel's neighbour tables say who is who.
+  @Test func strangersLoseTheirFlowsAndNamedDevicesKeepTheirs() throws {
+    let lab = try Lab()
+    let web = try Endpoint.listening(80, in: lab.outside)
+    let ssh = try Endpoint.listening(22, in: lab.router)
+    let manager = try lab.router.run { try FirewallManager() }
+    try lab.router.run { try manager.apply(model: Models.typical, dynamic: FirewallDynamics()) }
+    let (named, stranger) = (try Self.download(web, lab.home), try Self.download(web, lab.guest))
+    let console = try #require(try Endpoint.connecting(to: "fd77::1", 22, in: lab.home))
+    let seat = try #require(ssh.accepted()).endpoint
+    var model = Models.typical
+    for network in model.networks.indices { model.networks[network].unknown = .ask }
+    #expect(try lab.router.run { try manager.apply(model: model, dynamic: FirewallDynamics()) }.flowsEnded == 1)
+    for endpoint in [named.server, stranger.server, console] { endpoint.send() }
+    #expect(named.client.receives(milliseconds: 1_000) && seat.receives(milliseconds: 1_000))
+    #expect(!stranger.client.receives(milliseconds: 300))
+    model.devices = []
+    #expect(try lab.router.run { try manager.apply(model: model, dynamic: FirewallDynamics()) }.flowsEnded == 2)
+    for endpoint in [named.server, console] { endpoint.send() }
+    #expect(!named.client.receives(milliseconds: 300) && !seat.receives(milliseconds: 50))
+  }
+
+  /// As when the process dies between the rules' transaction and its look at the flows, or when that look fails.
+  @Test(arguments: [true, false]) func flowsThatNobodyLookedAtAreLookedAtTheNextTime(_ byANewProcess: Bool) throws {
+    let lab = try Lab()
+    let nas = try Endpoint.listening(80, in: lab.home)
+    let manager = try lab.router.run { try FirewallManager() }
+    try lab.router.run { try manager.apply(model: Models.typical, dynamic: FirewallDynamics()) }
+    let client = try #require(try Endpoint.connecting(to: "203.0.113.2", 8080, in: lab.outside))
+    let server = try #require(nas.accepted()).endpoint
+    var model = Models.typical
+    model.forwards = []
+    try lab.router.run {
+      #expect(try manager.verify().isEmpty)
+      try manager.apply(FirewallPolicy(model: model, dynamic: FirewallDynamics()).ruleset)
+      #expect(try manager.verify().count == 1, "whoever verifies learns that there is something left to do")
+      let next = try byANewProcess ? FirewallManager() : manager
+      let report = try next.apply(model: model, dynamic: FirewallDynamics())
+      #expect(!report.changed)
+      #expect(report.flowsEnded == 1)
+      #expect(try next.verify().isEmpty)
+    }
+    client.send()
+    #expect(!server.receives(milliseconds: 300))
+  }
+
   @Test func spoofedPacketsAreDroppedCountedAndNamed() throws {
     let lab = try Lab()
     let listeners = try Self.listeners(lab)

@@ -119,11 +119,14 @@ struct Scenario: CustomTestStringConvertible, Sendable {
     tcp(
       "a blocked answer, passing, IPv6", "wan0", "2001:db8:bad::1", "2001:db8:77::10", 1234, state: .established,
       .dropped(by: "blocked.bad")),
-    udp("an answer to the DHCP client", "wan0", "192.0.2.1", 67, "255.255.255.255", 68, .received),
+    udp(
+      "an answer to the DHCP client", "wan0", "192.0.2.1", 67, "255.255.255.255", 68, .dropped(by: "prerouting.lease")),
+    udp("the same from a bogon", "wan0", "127.0.0.5", 67, wan, 68, .dropped(by: "prerouting.lease")),
+    udp("the same from a home source", "wan0", "192.168.77.10", 67, wan, 68, .dropped(by: "prerouting.lease")),
     udp(
       "the same on an uplink without DHCP", "wan1", "198.51.100.1", 67, "198.51.100.2", 68,
       .dropped(by: "policy of input")),
-    udp("an answer to the DHCPv6 client", "wan0", "fe80::9", 547, "fe80::1", 546, .received),
+    udp("an answer to a DHCPv6 client", "wan0", "fe80::9", 547, "fe80::1", 546, .dropped(by: "policy of input")),
     udp("the same from far away", "wan0", "2001:db8:9::9", 547, wan6, 546, .dropped(by: "policy of input")),
     icmp("ping from outside", "wan0", "192.0.2.9", wan, 8, .received),
     icmp("ping from outside, IPv6", "wan0", "2001:db8:9::9", wan6, 128, .received),

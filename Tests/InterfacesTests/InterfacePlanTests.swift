@@ -168,6 +168,7 @@ import Wire
     #expect(value(Sysctl.Key(.v6, interface: "lan0", "accept_ra")) == "0")
     #expect(value(Sysctl.Key(.v6, interface: "lan1", "disable_ipv6")) == "1")
     #expect(value(Sysctl.Key("net.ipv4.ip_forward")) == "1")
+    #expect(value(Sysctl.Key("net.netfilter.nf_conntrack_tcp_loose")) == "0")
     #expect(plan.steps.first == .setTunable(try #require(Sysctl.Key("net.ipv4.ip_forward")), "1"))
   }
 

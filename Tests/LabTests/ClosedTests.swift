@@ -105,11 +105,25 @@ extension LabTests {
       _ = try Self.prepare(lab)
       try lab.startRouter()
       try Self.waitForRouter(lab)
-      let output = try lab.succeed(
-        .provider, ["python3", Lab.tool("control_messages.py"), "isp0", "02:00:00:00:02:01"] + Self.uplink)
+      let output = try Self.sendControlMessages(lab, Self.uplink)
       #expect(output == Self.controlMessages)
       let routes = try lab.succeed(.router, ["ip", "route", "get", "198.51.100.80"])
       #expect(routes.contains("via 203.0.113.1"), "a redirect was obeyed: \(routes)")
+    }
+
+    /// The ports of a router that gets its address by DHCP are as silent; the client reads its answers before the rules.
+    @Test func aRouterWithAnUplinkByDHCPIsAsSilent() throws {
+      try Lab.withRouter { lab in
+        let own = try #require(try lab.uplinkAddress)
+        try lab.succeed(.router, ["ip", "address", "add", Self.uplink[1] + "/64", "dev", "wan0", "nodad"])
+        let output = try Self.sendControlMessages(lab, [own, Self.uplink[1]])
+        #expect(output == Self.controlMessages.replacing(Self.uplink[0], with: own))
+      }
+    }
+
+    private static func sendControlMessages(_ lab: Lab, _ uplink: [String]) throws -> String {
+      try lab.succeed(
+        .provider, ["python3", Lab.tool("control_messages.py"), "isp0", "02:00:00:00:02:01"] + uplink)
     }
 
     static let controlMessages = """
@@ -130,6 +144,8 @@ extension LabTests {
       icmp6 node information (139): silence
       icmp6 private (200): silence
       udp to a closed port: silence
+      udp from 67 to the closed port 68: silence
+      udp from 547 to the closed port 546: silence
       unknown protocol 253: silence
       unknown next header 253: silence
 

@@ -117,9 +117,11 @@ extension LabTests {
       }
     }
 
-    @Test func aRemovedForwardEndsItsFlowsWithinASecondAndNoOthers() throws {
+    /// Where the port outside is that of the device, what the device sends looks as if it had begun the flow itself.
+    @Test(arguments: [8080, 80]) func aRemovedForwardEndsItsFlowsWithinASecondAndNoOthers(_ port: Int) throws {
       try withStreams { lab in
-        let forwarded = try forwardedDownload(lab)
+        if port != 8080 { try lab.commit(Lab.configuration.replacing("port = 8080", with: "port = \(port)")) }
+        let forwarded = try forwardedDownload(lab, port: port)
         let other = try download(lab, .phone, "http://\(Lab.webAddress):8000/")
         try lab.wait(for: "both downloads") { forwarded.size > 0 && other.size > 0 }
         let start = try #require(Lab.configuration.firstRange(of: "[forward.web]")).lowerBound
@@ -151,8 +153,8 @@ extension LabTests {
     }
 
     /// From the laptop's web server to somebody outside.
-    private func forwardedDownload(_ lab: Lab) throws -> Download {
-      try download(lab, .provider, "http://\(try #require(try lab.uplinkAddress)):8080/")
+    private func forwardedDownload(_ lab: Lab, port: Int = 8080) throws -> Download {
+      try download(lab, .provider, "http://\(try #require(try lab.uplinkAddress)):\(port)/")
     }
 
     /// A served house; the provider and the laptop stream to whoever asks, at ports 8000 and 80.

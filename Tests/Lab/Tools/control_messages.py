@@ -30,8 +30,20 @@ def icmp(kind, code=0, rest=b"\x12\x34\0\1" + b"lares-probe."):
     return ipv4(1, body[:2] + struct.pack("!H", checksum(body)) + body[4:])
 
 
-def ipv6(header, body, destination=target6, to=hardware, hops=255):
-    return to + own + b"\x86\xdd" + struct.pack("!IH2B", 6 << 28, len(body), header, hops) + SOURCE6 + destination + body
+def ipv6(header, body, destination=target6, to=hardware, hops=255, source=SOURCE6):
+    return to + own + b"\x86\xdd" + struct.pack("!IH2B", 6 << 28, len(body), header, hops) + source + destination + body
+
+
+def link_local(card):
+    """The address that a network card gives itself (RFC 4291 appendix A)."""
+    return socket.inet_pton(socket.AF_INET6, "fe80::")[:8] + bytes([card[0] ^ 2]) + card[1:3] + b"\xff\xfe" + card[3:]
+
+
+def link_local_udp(source_port, port):
+    source, destination = link_local(own), link_local(hardware)
+    body = struct.pack("!4H", source_port, port, 12, 0) + b"lare"
+    body = body[:6] + struct.pack("!H", checksum(source + destination + struct.pack("!I3xB", len(body), 17) + body)) + body[8:]
+    return ipv6(17, body, destination, source=source)
 
 
 def icmp6(kind, rest=b"\x12\x34\0\1" + b"lares-probe.", destination=target6, to=hardware):
@@ -102,5 +114,8 @@ for kind, name, rest in (
 ):
     print(f"icmp6 {name} ({kind}):", ask(icmp6(kind, rest), answers6))
 print("udp to a closed port:", ask(ipv4(17, struct.pack("!4H", 40000, 33434, 12, 0) + b"lare"), answers4))
+lease = struct.pack("!4H", 67, 68, 12, 0) + b"lare"
+print("udp from 67 to the closed port 68:", ask(ipv4(17, lease), answers4))
+print("udp from 547 to the closed port 546:", ask(link_local_udp(547, 546), answers6))
 print("unknown protocol 253:", ask(ipv4(253, b"lares"), answers4))
 print("unknown next header 253:", ask(ipv6(253, b"lares"), answers6))
