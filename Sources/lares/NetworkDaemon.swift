@@ -29,8 +29,11 @@ final class NetworkDaemon {
   private var firewallProblems: [String] = []
   /// Netlink events come in bursts: one look at the kernel answers all of a burst.
   private var refresh: EventLoop.Timer?
+  private var refreshed = Clock.now
 
   private static let burstMilliseconds: Int64 = 200
+  /// The least time between two looks, however many events come.
+  private static let refreshMilliseconds: Int64 = 1_000
   private static let countersMilliseconds: Int64 = 2_000
   private static let verifyMilliseconds: Int64 = 30_000
   private static let afterApplyMilliseconds: Int64 = 1_000
@@ -124,8 +127,11 @@ final class NetworkDaemon {
 
   private func scheduleRefresh() {
     guard refresh == nil else { return }
-    refresh = loop.schedule(afterMilliseconds: Self.burstMilliseconds) { [unowned self] in
+    let sinceLast = Clock.now.milliseconds(since: refreshed)
+    let wait = max(Self.burstMilliseconds, Self.refreshMilliseconds - sinceLast)
+    refresh = loop.schedule(afterMilliseconds: wait) { [unowned self] in
       refresh = nil
+      refreshed = Clock.now
       publishLinks()
       publishNeighbours()
     }
@@ -153,7 +159,7 @@ final class NetworkDaemon {
     publish("the facts on neighbours") {
       let devices = Dictionary(model.networks.map { ($0.device, $0.name) }) { first, _ in first }
       let networks = try session.links().reduce(into: [Int32: String]()) { $0[$1.id.index] = devices[$1.id.name] }
-      let before = neighbours.facts.mapValues(\.device)
+      let before = neighbours.deviceAddresses
       let strangers = neighbours.update(
         try session.neighbours(), networks: networks, devices: model.devices, leases: Array(leases.values.values),
         now: Clock.wall)
@@ -162,7 +168,7 @@ final class NetworkDaemon {
       }
       try neighbourFacts.replaceAll(
         with: Dictionary(neighbours.facts.map { ($0.key.description, $0.value) }) { first, _ in first })
-      if neighbours.facts.mapValues(\.device) != before { updateDynamics() }
+      if neighbours.deviceAddresses != before { updateDynamics() }
     }
   }
 
