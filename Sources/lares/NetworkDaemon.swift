@@ -26,7 +26,13 @@ final class NetworkDaemon {
   private var model: HouseholdModel?
   private var neighbours = NeighbourBook()
   private var interfaceProblems: [String] = []
-  private var firewallProblems: [String] = []
+  /// Why the filter could not follow what changes from minute to minute, and why it could not be checked or put right.
+  private var followProblem: String?
+  private var checkProblem: String?
+  /// What the kernel has is not known to be as wanted: the next look applies everything.
+  private var isFilterUnsure = false
+  /// The generation of all tables in which ours were looked at last, after others had changed some.
+  private var checkedGeneration: UInt32?
   /// Netlink events come in bursts: one look at the kernel answers all of a burst.
   private var refresh: EventLoop.Timer?
   private var refreshed = Clock.now
@@ -36,9 +42,14 @@ final class NetworkDaemon {
   private static let refreshMilliseconds: Int64 = 1_000
   private static let countersMilliseconds: Int64 = 2_000
   private static let verifyMilliseconds: Int64 = 30_000
+  /// How long somebody else's change of our tables goes unseen; the longer time is for a kernel whose tables others change all the time.
+  private static let watchMilliseconds: Int64 = 500
+  private static let slowWatchMilliseconds: Int64 = 2_000
   private static let afterApplyMilliseconds: Int64 = 1_000
 
-  var problems: [String] { firewallProblems + interfaceProblems + uplinks.problems + dropped.problems }
+  var problems: [String] {
+    [followProblem, checkProblem].compactMap(\.self) + interfaceProblems + uplinks.problems + dropped.problems
+  }
 
   /// Closes the packet filter before anything else, unless rules of an earlier run are in place.
   init(_ runtime: DaemonRuntime) throws {
@@ -64,6 +75,7 @@ final class NetworkDaemon {
     try loop.watch(monitor.fileDescriptor) { [unowned self] _ in readEvents() }
     publishCounters()
     verifyRegularly()
+    watchOthers()
   }
 
   /// Puts a configuration in force. The filter is changed first, so that no interface is ever up without its rules.
@@ -72,7 +84,7 @@ final class NetworkDaemon {
   func apply(_ model: HouseholdModel, commit: Int) throws {
     let dynamics = dynamics(for: model)
     try firewall.apply(model: model, dynamic: dynamics)
-    firewallProblems = []
+    (followProblem, checkProblem, isFilterUnsure) = (nil, nil, false)
     self.model = model
     dropped.recognise(model: model, dynamic: dynamics)
     interfaceProblems = interfaces.apply(model)
@@ -110,10 +122,11 @@ final class NetworkDaemon {
       let dynamics = dynamics(for: model)
       try firewall.update(dynamic: dynamics)
       dropped.recognise(model: model, dynamic: dynamics)
-      firewallProblems = []
+      followProblem = nil
     } catch {
-      firewallProblems = ["the packet filter could not follow: \(error)"]
-      log.error(firewallProblems[0])
+      let problem = "the packet filter could not follow: \(error)"
+      if followProblem != problem { log.error(problem) }
+      followProblem = problem
     }
   }
 
@@ -198,18 +211,54 @@ final class NetworkDaemon {
     }
   }
 
-  /// Compares everything with what the kernel has, and puts right what differs: somebody else may have changed it.
-  private func verify() {
-    guard let model else { return }
+  /// Looks at once where others have changed tables: `nft flush ruleset`, with which Debian's nftables.service starts, takes ours, too.
+  private func watchOthers() {
+    var wait = Self.watchMilliseconds
     do {
-      let differences = try firewall.verify()
-      guard !differences.isEmpty else { return }
-      log.warning("the packet filter is not as it was set, and is put right: \(differences.joined(separator: "; "))")
-      try firewall.apply(model: model, dynamic: dynamics(for: model))
+      let generation = try firewall.generation()
+      if isFilterUnsure || generation != firewall.ownGeneration && generation != checkedGeneration {
+        checkedGeneration = generation
+        if !verify() { wait = Self.slowWatchMilliseconds }
+      }
     } catch {
-      firewallProblems = ["the packet filter could not be checked: \(error)"]
-      log.error(firewallProblems[0])
+      checkFailed(error)
+      wait = Self.slowWatchMilliseconds
     }
+    loop.schedule(afterMilliseconds: wait) { [unowned self] in watchOthers() }
+  }
+
+  /// Compares everything with what the kernel has, and puts right what differs: somebody else may have changed it.
+  ///
+  /// - Returns: whether something was put right.
+  @discardableResult
+  private func verify() -> Bool {
+    do {
+      let isRepaired = try repair()
+      (checkProblem, isFilterUnsure) = (nil, false)
+      return isRepaired
+    } catch {
+      isFilterUnsure = true
+      checkFailed(error)
+      return false
+    }
+  }
+
+  private func repair() throws -> Bool {
+    guard let model else { return try firewall.closed().changed }
+    let differences = isFilterUnsure ? [] : try firewall.verify()
+    guard isFilterUnsure || !differences.isEmpty else { return false }
+    if !differences.isEmpty {
+      log.warning("the packet filter is not as it was set, and is put right: \(differences.joined(separator: "; "))")
+      // Whatever happens now, the next look does not take the kernel's word for it.
+      isFilterUnsure = true
+    }
+    return try firewall.apply(model: model, dynamic: dynamics(for: model)).changed
+  }
+
+  private func checkFailed(_ error: any Error) {
+    let problem = "the packet filter could not be checked: \(error)"
+    if checkProblem != problem { log.error(problem) }
+    checkProblem = problem
   }
 }
 
