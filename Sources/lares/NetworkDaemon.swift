@@ -33,6 +33,8 @@ final class NetworkDaemon {
   private var isFilterUnsure = false
   /// The generation of all tables in which ours were looked at last, after others had changed some.
   private var checkedGeneration: UInt32?
+  private var followRetry: EventLoop.Timer?
+  private var followDelay = RetryDelay()
   /// Netlink events come in bursts: one look at the kernel answers all of a burst.
   private var refresh: EventLoop.Timer?
   private var refreshed = Clock.now
@@ -84,7 +86,8 @@ final class NetworkDaemon {
   func apply(_ model: HouseholdModel, commit: Int) throws {
     let dynamics = dynamics(for: model)
     try firewall.apply(model: model, dynamic: dynamics)
-    (followProblem, checkProblem, isFilterUnsure) = (nil, nil, false)
+    (checkProblem, isFilterUnsure) = (nil, false)
+    hasFollowed()
     self.model = model
     dropped.recognise(model: model, dynamic: dynamics)
     interfaceProblems = interfaces.apply(model)
@@ -122,12 +125,20 @@ final class NetworkDaemon {
       let dynamics = dynamics(for: model)
       try firewall.update(dynamic: dynamics)
       dropped.recognise(model: model, dynamic: dynamics)
-      followProblem = nil
+      hasFollowed()
     } catch {
       let problem = "the packet filter could not follow: \(error)"
       if followProblem != problem { log.error(problem) }
       followProblem = problem
+      followRetry?.cancel()
+      followRetry = loop.schedule(afterMilliseconds: followDelay.afterFailure()) { [unowned self] in updateDynamics() }
     }
+  }
+
+  private func hasFollowed() {
+    followProblem = nil
+    followRetry?.cancel()
+    followDelay = RetryDelay()
   }
 
   private func readEvents() {
