@@ -74,6 +74,11 @@ final class NetworkDaemon {
     leases.onChange = { [unowned self] _ in updateDynamics() }
     pauses.onChange = { [unowned self] _ in updateDynamics() }
     uplinks.onChange = { [unowned self] in scheduleRefresh() }
+    // The rules in force report as long as, and only if, the kernel has a log.
+    dropped.onChange = { [unowned self] in
+      isFilterUnsure = true
+      verify()
+    }
     try loop.watch(monitor.fileDescriptor) { [unowned self] _ in readEvents() }
     publishCounters()
     verifyRegularly()
@@ -85,7 +90,7 @@ final class NetworkDaemon {
   /// - Throws: where the filter refuses; then nothing else is touched.
   func apply(_ model: HouseholdModel, commit: Int) throws {
     let dynamics = dynamics(for: model)
-    try firewall.apply(model: model, dynamic: dynamics)
+    try firewall.apply(model: filterable(model), dynamic: dynamics)
     (checkProblem, isFilterUnsure) = (nil, false)
     hasFollowed()
     self.model = model
@@ -98,6 +103,13 @@ final class NetworkDaemon {
     publishNeighbours()
     // Long lists are not read back while the change waits.
     loop.schedule(afterMilliseconds: Self.afterApplyMilliseconds) { [unowned self] in verify() }
+  }
+
+  /// What the kernel can take of a model: where it has no packet log, rules that report would be refused and the house have none.
+  private func filterable(_ model: HouseholdModel) -> HouseholdModel {
+    var model = model
+    if !dropped.isSupported { model.firewall.logRate = 0 }
+    return model
   }
 
   // MARK: - What changes from minute to minute
@@ -263,7 +275,7 @@ final class NetworkDaemon {
       // Whatever happens now, the next look does not take the kernel's word for it.
       isFilterUnsure = true
     }
-    return try firewall.apply(model: model, dynamic: dynamics(for: model)).changed
+    return try firewall.apply(model: filterable(model), dynamic: dynamics(for: model)).changed
   }
 
   private func checkFailed(_ error: any Error) {
