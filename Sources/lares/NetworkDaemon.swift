@@ -38,6 +38,8 @@ final class NetworkDaemon {
   /// Netlink events come in bursts: one look at the kernel answers all of a burst.
   private var refresh: EventLoop.Timer?
   private var refreshed = Clock.now
+  /// Something has happened to interfaces that the next look puts right.
+  private var areInterfacesAffected = false
 
   private static let burstMilliseconds: Int64 = 200
   /// The least time between two looks, however many events come.
@@ -155,9 +157,7 @@ final class NetworkDaemon {
 
   private func readEvents() {
     let events = (try? monitor.events()) ?? [.overrun]
-    if let model, interfaces.isAffected(by: events) {
-      interfaceProblems = interfaces.apply(model)
-    }
+    if interfaces.isAffected(by: events) { areInterfacesAffected = true }
     scheduleRefresh()
   }
 
@@ -168,6 +168,8 @@ final class NetworkDaemon {
     refresh = loop.schedule(afterMilliseconds: wait) { [unowned self] in
       refresh = nil
       refreshed = Clock.now
+      if areInterfacesAffected, let model { interfaceProblems = interfaces.apply(model) }
+      areInterfacesAffected = false
       publishLinks()
       publishNeighbours()
     }
