@@ -144,6 +144,12 @@ public final class FirewallManager {
     return mustCheckFlows && model != nil ? ["flows have not been looked at since the last change"] : []
   }
 
+  /// The number of all tables' rules in this network namespace: it grows with each change by anybody.
+  public func generation() throws(FirewallError) -> UInt32 { try currentGeneration() }
+
+  /// The ``generation()`` that the last change from here led to; nil: not known. Where the two differ, somebody else has changed tables.
+  public var ownGeneration: UInt32? { applied?.generation }
+
   /// Removes our tables, and with them every rule; none are no error.
   public func teardown() throws(FirewallError) {
     let transaction = kernel.beginTransaction()

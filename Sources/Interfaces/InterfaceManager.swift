@@ -17,7 +17,9 @@ public final class InterfaceManager {
 
   private let session: RouteSession
   private var missing: Set<String> = []
-  private var wantedNames: Set<String> = []
+  private var wanted: [WantedInterface] = []
+  /// The interfaces that the kernel had after the last apply, by number.
+  private var names: [Int32: String] = [:]
 
   /// How often the kernel is compared and corrected in one go. Twice is needed where taking an address away took others with it.
   private static let passes = 3
@@ -38,7 +40,7 @@ public final class InterfaceManager {
   @discardableResult
   public func apply(_ model: HouseholdModel) -> [String] {
     self.model = model
-    wantedNames = Set(WantedInterface.all(of: model).map(\.name))
+    wanted = WantedInterface.all(of: model)
     var run = Run()
     var plan: InterfacePlan
     do throws(NetlinkError) {
@@ -55,16 +57,32 @@ public final class InterfaceManager {
     return plan.problems + run.problems + undone
   }
 
-  /// Whether what has happened calls for ``apply(_:)`` of the same model: an interface that was missing is there, or one that was there is gone.
+  /// Whether what has happened calls for ``apply(_:)`` of the same model: an interface that was missing is there; one that was there is gone, has
+  /// another name, is switched off, or lacks an address that it should have. What was made good by a later event of the same burst does not count.
   public func isAffected(by events: [RouteEvent]) -> Bool {
-    events.contains { event in
+    var off: Set<Int32> = []
+    var lost: Set<InterfaceAddress> = []
+    for event in events {
       switch event {
-      case .link(let link): missing.contains(link.id.name)
-      case .linkRemoved(let link): wantedNames.contains(link.name) && !missing.contains(link.name)
-      case .overrun: true
-      default: false
+      case .link(let link):
+        let before = wantedName(of: link.id.index)
+        if missing.contains(link.id.name) || before != nil && before != link.id.name { return true }
+        if before != nil, !link.isUp { off.insert(link.id.index) } else { off.remove(link.id.index) }
+      case .linkRemoved(let link):
+        if wanted.contains(where: { $0.name == link.name }), !missing.contains(link.name) { return true }
+      case .address(let address): lost.remove(address.address)
+      case .addressRemoved(let address):
+        guard let name = names[address.link] else { continue }
+        if wanted.contains(where: { $0.name == name && $0.has(address.address) }) { lost.insert(address.address) }
+      case .overrun: return true
+      default: continue
       }
     }
+    return !off.isEmpty || !lost.isEmpty
+  }
+
+  private func wantedName(of index: Int32) -> String? {
+    names[index].flatMap { name in wanted.contains { $0.name == name } ? name : nil }
   }
 
   /// Takes away everything that Lares has put there: interfaces, addresses, routes, forwarding.
@@ -80,7 +98,7 @@ public final class InterfaceManager {
     } catch {
       return [error.description]
     }
-    (model, missing, wantedNames) = (nil, [], [])
+    (model, missing, wanted, names) = (nil, [], [], [:])
     return run.problems
   }
 
@@ -92,7 +110,9 @@ public final class InterfaceManager {
   }
 
   private func plan(for model: HouseholdModel) throws(NetlinkError) -> InterfacePlan {
-    InterfacePlan(model: model, actual: try InterfaceSnapshot(reading: session, for: WantedInterface.all(of: model)))
+    let actual = try InterfaceSnapshot(reading: session, for: WantedInterface.all(of: model))
+    names = Dictionary(actual.links.map { ($0.id.index, $0.id.name) }) { first, _ in first }
+    return InterfacePlan(model: model, actual: actual)
   }
 }
 

@@ -36,6 +36,11 @@ struct WantedInterface: Equatable {
 }
 
 extension WantedInterface {
+  /// Whether the address is one that it is to have.
+  func has(_ address: InterfaceAddress) -> Bool {
+    if case .home(let addresses) = use { addresses.contains(address) } else { false }
+  }
+
   /// What `model` wants, an interface after those that it stands on. One that is named twice has its first use; a trunk is the least use.
   static func all(of model: HouseholdModel) -> [WantedInterface] {
     var collection = Collection()

@@ -16,6 +16,8 @@ public struct DHCPLease: Codable, Sendable, Equatable {
 
   /// A server that offers a lease of less than this, 0 included, is asked again no sooner.
   public static let shortestSeconds: UInt32 = 4
+  /// The least T1 of a lease of at least twice this, whatever the server names.
+  public static let shortestRenewalSeconds: UInt32 = 30
   /// Where the server names no duration, though RFC 2131 demands it.
   public static let defaultSeconds: UInt32 = 3_600
 
@@ -142,11 +144,12 @@ extension DHCPLease {
     let named = message.uint32(.leaseTime) ?? defaultSeconds
     guard named != .max else { return nil }
     let expiry = max(named, shortestSeconds)
+    let soonest = expiry >= 2 * shortestRenewalSeconds ? shortestRenewalSeconds : 1
     // RFC 2131 section 4.4.5: 0.5 and 0.875 of the duration.
     let usualRebinding = expiry - expiry / 8
-    let rebinding = message.uint32(.rebindingTime).flatMap { 2..<expiry ~= $0 ? $0 : nil } ?? usualRebinding
+    let rebinding = message.uint32(.rebindingTime).flatMap { soonest + 1..<expiry ~= $0 ? $0 : nil } ?? usualRebinding
     let usualRenewal = min(expiry / 2, rebinding - 1)
-    let renewal = message.uint32(.renewalTime).flatMap { 1..<rebinding ~= $0 ? $0 : nil } ?? usualRenewal
+    let renewal = message.uint32(.renewalTime).flatMap { 1..<rebinding ~= $0 ? max($0, soonest) : nil } ?? usualRenewal
     return Times(renewal: renewal, rebinding: rebinding, expiry: expiry)
   }
 }

@@ -123,8 +123,8 @@ public final class UplinkManager {
   /// What is wrong now and needs a person, a sentence each.
   public var problems: [String] { sessions.flatMap(\.problems) + [writeFailure].compactMap(\.self) }
 
-  /// The uplinks as published, in order of preference.
-  public var uplinks: [UplinkFact] { sessions.compactMap { uplinkFacts.values[$0.settings.name] } }
+  /// The uplinks as they are now, in order of preference. The fact of a lease of less than a minute may have older times.
+  public var uplinks: [UplinkFact] { sessions.map { $0.fact(previous: uplinkFacts.values[$0.settings.name]) } }
 
   /// The checks as published, in the order in which they stand on each other.
   public var checks: [Check] {
@@ -223,7 +223,9 @@ extension UplinkManager {
     for session in sessions {
       session.followClock()
       let name = session.settings.name
-      wanted[name] = session.fact(previous: uplinkFacts.values[name])
+      let written = uplinkFacts.values[name]
+      let fact = session.fact(previous: written)
+      wanted[name] = fact.isNews(after: written) ? fact : written
     }
     let evaluated = checks
     let paths = Set(evaluated.map(\.path))

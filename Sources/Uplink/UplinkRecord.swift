@@ -22,6 +22,42 @@ struct UplinkRecord: Codable, Sendable, Equatable {
   }
 }
 
+/// How often what says the same again with other times is written to storage.
+enum RoutineWrites {
+  /// The least seconds between two such writes.
+  static let seconds: UnixTime = 60
+}
+
+extension UplinkRecord {
+  /// Whether it is to be written where `written` is: it says more than other times, or that was a minute ago. The next process takes the lease for
+  /// at most that minute older than it is.
+  func isNews(after written: UplinkRecord?) -> Bool {
+    guard let written else { return true }
+    var same = self
+    (same.obtained, same.lease.times) = (written.obtained, written.lease.times)
+    let hasOtherLength = lease.times?.expiry != written.lease.times?.expiry
+    return same != written || hasOtherLength || (obtained &- written.obtained).magnitude >= RoutineWrites.seconds
+  }
+}
+
+extension UplinkFact {
+  /// Whether it is to be written where `written` is. Only of a lease of less than a minute its mere renewal is not, but once a minute.
+  func isNews(after written: UplinkFact?) -> Bool {
+    guard let written, let expires, let before = written.expires,
+      (expires &- obtained).magnitude < RoutineWrites.seconds,
+      (before &- written.obtained).magnitude < RoutineWrites.seconds,
+      Self.routine.contains(state), Self.routine.contains(written.state)
+    else { return true }
+    var same = self
+    (same.obtained, same.expires) = (written.obtained, written.expires)
+    (same.renews, same.rebinds, same.state) = (written.renews, written.rebinds, written.state)
+    return same != written || (obtained &- written.obtained).magnitude >= RoutineWrites.seconds
+  }
+
+  /// States between which an uplink goes with each renewal.
+  private static let routine: Set<String> = ["bound", "renewing"]
+}
+
 extension FactKinds {
   /// The lease of each uplink [uplink name]. Writer and only reader: network.
   static var uplinkLeases: FactKind<UplinkRecord> { FactKind("uplink-leases", isDurable: true) }

@@ -30,6 +30,8 @@ final class UplinkSession {
   private(set) var client: DHCPClient?
   /// The lease as remembered; what a client that is made anew starts from.
   private var record: UplinkRecord?
+  /// The same as it was written last.
+  private var written: UplinkRecord?
   private var transport: DHCPTransport?
   private var conflictWatch: ConflictWatch?
   private var clientTimer: EventLoop.Timer?
@@ -110,8 +112,7 @@ final class UplinkSession {
     let obtained = Clock.wall - Clock.now.milliseconds(since: held.since) / 1_000
     guard (obtained &- corrected.obtained).magnitude > 5 else { return }
     corrected.obtained = obtained
-    record = corrected
-    surroundings.remember(settings.name, corrected)
+    remember(corrected)
   }
 
   /// Asks again at once where `address` is a gateway of this uplink.
@@ -214,18 +215,24 @@ extension UplinkSession {
       configured(lease, client, link)
     case .deconfigure(let reason):
       surroundings.log.warning("\(reason)", ["uplink": settings.name])
-      record = nil
-      surroundings.remember(settings.name, nil)
+      remember(nil)
       applyPlan()
     }
+  }
+
+  /// Keeps the lease, on storage no more often than is worth it.
+  private func remember(_ new: UplinkRecord?) {
+    record = new
+    guard new?.isNews(after: written) ?? true else { return }
+    written = new
+    surroundings.remember(settings.name, new)
   }
 
   private func configured(_ lease: DHCPLease, _ client: DHCPClient, _ link: Link) {
     guard let held = client.held else { return }
     let isNew = record?.lease.address != lease.address
     let obtained = Clock.wall - Clock.now.milliseconds(since: held.since) / 1_000
-    record = UplinkRecord(lease: lease, device: settings.device, obtained: obtained)
-    surroundings.remember(settings.name, record)
+    remember(UplinkRecord(lease: lease, device: settings.device, obtained: obtained))
     applyPlan()
     guard isNew, let address = lease.address.address.v4 else { return }
     surroundings.log.info("\(settings.device) has \(lease.address) from \(lease.server)", ["uplink": settings.name])

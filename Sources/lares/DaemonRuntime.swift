@@ -19,7 +19,9 @@ final class DaemonRuntime {
   private let status: FactWriter<DaemonFact>
   private var configuration: FactReader<ConfigurationFact>?
   private var own: DaemonFact
-  private var applyProblems: [String] = []
+  private var applyProblem: String?
+  private var retry: EventLoop.Timer?
+  private var retryDelay = RetryDelay()
 
   init(_ name: DaemonName, folders: Folders, loop: EventLoop, log: Log, notes: [String]) throws {
     self.name = name
@@ -31,28 +33,39 @@ final class DaemonRuntime {
   }
 
   /// Calls `apply` with each commit that comes into force, from the one in force now. An error it throws leaves the
-  /// commit unapplied, which control learns from this daemon's fact.
+  /// commit unapplied, which control learns from this daemon's fact: it reverts a provisional commit at once. One that
+  /// stays in force is tried again, ever later.
   func follow(_ apply: @escaping (HouseholdModel, ConfigurationFact) throws -> Void) {
     let reader = FactReader(FactKinds.configuration, in: folders, loop: loop)
     configuration = reader
     let take = { [unowned self, unowned reader] in
       guard let head = reader.values["head"], head.commit != own.triedCommit else { return }
-      own.triedCommit = head.commit
-      do {
-        try apply(ConfigurationText(files: head.files).parse(), head)
-        own.appliedCommit = head.commit
-        applyProblems = []
-        log.info("applied commit \(head.commit)")
-      } catch {
-        applyProblems = ["commit \(head.commit) could not be applied: \(error)"]
-        log.error(applyProblems[0])
-      }
-      publish()
+      retryDelay = RetryDelay()
+      attempt(head, apply)
     }
     reader.onChange = { _ in take() }
     take()
     publish()
     refreshEverySecond()
+  }
+
+  private func attempt(
+    _ head: ConfigurationFact, _ apply: @escaping (HouseholdModel, ConfigurationFact) throws -> Void
+  ) {
+    retry?.cancel()
+    own.triedCommit = head.commit
+    do {
+      try apply(ConfigurationText(files: head.files).parse(), head)
+      own.appliedCommit = head.commit
+      applyProblem = nil
+      log.info("applied commit \(head.commit)")
+    } catch {
+      let problem = "commit \(head.commit) could not be applied: \(error)"
+      if applyProblem != problem { log.error(problem) }
+      applyProblem = problem
+      retry = loop.schedule(afterMilliseconds: retryDelay.afterFailure()) { [unowned self] in attempt(head, apply) }
+    }
+    publish()
   }
 
   private func refreshEverySecond() {
@@ -63,7 +76,7 @@ final class DaemonRuntime {
   }
 
   private func publish() {
-    own.problems = applyProblems + problems()
+    own.problems = [applyProblem].compactMap(\.self) + problems()
     do {
       try status.set("self", own)
     } catch {
@@ -76,5 +89,15 @@ final class DaemonRuntime {
     try loop.handleSignals([SIGTERM, SIGINT]) { [unowned self] _ in loop.stop() }
     try loop.run()
     willStop()
+  }
+}
+
+/// How long to wait before what has failed is tried again: a second, and twice as long with each failure in a row, up to a minute.
+struct RetryDelay {
+  private var milliseconds: Int64 = 1_000
+
+  mutating func afterFailure() -> Int64 {
+    defer { milliseconds = min(milliseconds * 2, 60_000) }
+    return milliseconds
   }
 }

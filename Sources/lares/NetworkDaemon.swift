@@ -26,16 +26,34 @@ final class NetworkDaemon {
   private var model: HouseholdModel?
   private var neighbours = NeighbourBook()
   private var interfaceProblems: [String] = []
-  private var firewallProblems: [String] = []
+  /// Why the filter could not follow what changes from minute to minute, and why it could not be checked or put right.
+  private var followProblem: String?
+  private var checkProblem: String?
+  /// What the kernel has is not known to be as wanted: the next look applies everything.
+  private var isFilterUnsure = false
+  /// The generation of all tables in which ours were looked at last, after others had changed some.
+  private var checkedGeneration: UInt32?
+  private var followRetry: EventLoop.Timer?
+  private var followDelay = RetryDelay()
   /// Netlink events come in bursts: one look at the kernel answers all of a burst.
   private var refresh: EventLoop.Timer?
+  private var refreshed = Clock.now
+  /// Something has happened to interfaces that the next look puts right.
+  private var areInterfacesAffected = false
 
   private static let burstMilliseconds: Int64 = 200
+  /// The least time between two looks, however many events come.
+  private static let refreshMilliseconds: Int64 = 1_000
   private static let countersMilliseconds: Int64 = 2_000
   private static let verifyMilliseconds: Int64 = 30_000
+  /// How long somebody else's change of our tables goes unseen; the longer time is for a kernel whose tables others change all the time.
+  private static let watchMilliseconds: Int64 = 500
+  private static let slowWatchMilliseconds: Int64 = 2_000
   private static let afterApplyMilliseconds: Int64 = 1_000
 
-  var problems: [String] { firewallProblems + interfaceProblems + uplinks.problems + dropped.problems }
+  var problems: [String] {
+    [followProblem, checkProblem].compactMap(\.self) + interfaceProblems + uplinks.problems + dropped.problems
+  }
 
   /// Closes the packet filter before anything else, unless rules of an earlier run are in place.
   init(_ runtime: DaemonRuntime) throws {
@@ -58,9 +76,15 @@ final class NetworkDaemon {
     leases.onChange = { [unowned self] _ in updateDynamics() }
     pauses.onChange = { [unowned self] _ in updateDynamics() }
     uplinks.onChange = { [unowned self] in scheduleRefresh() }
+    // The rules in force report as long as, and only if, the kernel has a log.
+    dropped.onChange = { [unowned self] in
+      isFilterUnsure = true
+      verify()
+    }
     try loop.watch(monitor.fileDescriptor) { [unowned self] _ in readEvents() }
     publishCounters()
     verifyRegularly()
+    watchOthers()
   }
 
   /// Puts a configuration in force. The filter is changed first, so that no interface is ever up without its rules.
@@ -68,8 +92,9 @@ final class NetworkDaemon {
   /// - Throws: where the filter refuses; then nothing else is touched.
   func apply(_ model: HouseholdModel, commit: Int) throws {
     let dynamics = dynamics(for: model)
-    try firewall.apply(model: model, dynamic: dynamics)
-    firewallProblems = []
+    try firewall.apply(model: filterable(model), dynamic: dynamics)
+    (checkProblem, isFilterUnsure) = (nil, false)
+    hasFollowed()
     self.model = model
     dropped.recognise(model: model, dynamic: dynamics)
     interfaceProblems = interfaces.apply(model)
@@ -80,6 +105,13 @@ final class NetworkDaemon {
     publishNeighbours()
     // Long lists are not read back while the change waits.
     loop.schedule(afterMilliseconds: Self.afterApplyMilliseconds) { [unowned self] in verify() }
+  }
+
+  /// What the kernel can take of a model: where it has no packet log, rules that report would be refused and the house have none.
+  private func filterable(_ model: HouseholdModel) -> HouseholdModel {
+    var model = model
+    if !dropped.isSupported { model.firewall.logRate = 0 }
+    return model
   }
 
   // MARK: - What changes from minute to minute
@@ -107,25 +139,37 @@ final class NetworkDaemon {
       let dynamics = dynamics(for: model)
       try firewall.update(dynamic: dynamics)
       dropped.recognise(model: model, dynamic: dynamics)
-      firewallProblems = []
+      hasFollowed()
     } catch {
-      firewallProblems = ["the packet filter could not follow: \(error)"]
-      log.error(firewallProblems[0])
+      let problem = "the packet filter could not follow: \(error)"
+      if followProblem != problem { log.error(problem) }
+      followProblem = problem
+      followRetry?.cancel()
+      followRetry = loop.schedule(afterMilliseconds: followDelay.afterFailure()) { [unowned self] in updateDynamics() }
     }
+  }
+
+  private func hasFollowed() {
+    followProblem = nil
+    followRetry?.cancel()
+    followDelay = RetryDelay()
   }
 
   private func readEvents() {
     let events = (try? monitor.events()) ?? [.overrun]
-    if let model, interfaces.isAffected(by: events) {
-      interfaceProblems = interfaces.apply(model)
-    }
+    if interfaces.isAffected(by: events) { areInterfacesAffected = true }
     scheduleRefresh()
   }
 
   private func scheduleRefresh() {
     guard refresh == nil else { return }
-    refresh = loop.schedule(afterMilliseconds: Self.burstMilliseconds) { [unowned self] in
+    let sinceLast = Clock.now.milliseconds(since: refreshed)
+    let wait = max(Self.burstMilliseconds, Self.refreshMilliseconds - sinceLast)
+    refresh = loop.schedule(afterMilliseconds: wait) { [unowned self] in
       refresh = nil
+      refreshed = Clock.now
+      if areInterfacesAffected, let model { interfaceProblems = interfaces.apply(model) }
+      areInterfacesAffected = false
       publishLinks()
       publishNeighbours()
     }
@@ -153,7 +197,7 @@ final class NetworkDaemon {
     publish("the facts on neighbours") {
       let devices = Dictionary(model.networks.map { ($0.device, $0.name) }) { first, _ in first }
       let networks = try session.links().reduce(into: [Int32: String]()) { $0[$1.id.index] = devices[$1.id.name] }
-      let before = neighbours.facts.mapValues(\.device)
+      let before = neighbours.deviceAddresses
       let strangers = neighbours.update(
         try session.neighbours(), networks: networks, devices: model.devices, leases: Array(leases.values.values),
         now: Clock.wall)
@@ -162,7 +206,7 @@ final class NetworkDaemon {
       }
       try neighbourFacts.replaceAll(
         with: Dictionary(neighbours.facts.map { ($0.key.description, $0.value) }) { first, _ in first })
-      if neighbours.facts.mapValues(\.device) != before { updateDynamics() }
+      if neighbours.deviceAddresses != before { updateDynamics() }
     }
   }
 
@@ -192,18 +236,54 @@ final class NetworkDaemon {
     }
   }
 
-  /// Compares everything with what the kernel has, and puts right what differs: somebody else may have changed it.
-  private func verify() {
-    guard let model else { return }
+  /// Looks at once where others have changed tables: `nft flush ruleset`, with which Debian's nftables.service starts, takes ours, too.
+  private func watchOthers() {
+    var wait = Self.watchMilliseconds
     do {
-      let differences = try firewall.verify()
-      guard !differences.isEmpty else { return }
-      log.warning("the packet filter is not as it was set, and is put right: \(differences.joined(separator: "; "))")
-      try firewall.apply(model: model, dynamic: dynamics(for: model))
+      let generation = try firewall.generation()
+      if isFilterUnsure || generation != firewall.ownGeneration && generation != checkedGeneration {
+        checkedGeneration = generation
+        if !verify() { wait = Self.slowWatchMilliseconds }
+      }
     } catch {
-      firewallProblems = ["the packet filter could not be checked: \(error)"]
-      log.error(firewallProblems[0])
+      checkFailed(error)
+      wait = Self.slowWatchMilliseconds
     }
+    loop.schedule(afterMilliseconds: wait) { [unowned self] in watchOthers() }
+  }
+
+  /// Compares everything with what the kernel has, and puts right what differs: somebody else may have changed it.
+  ///
+  /// - Returns: whether something was put right.
+  @discardableResult
+  private func verify() -> Bool {
+    do {
+      let isRepaired = try repair()
+      (checkProblem, isFilterUnsure) = (nil, false)
+      return isRepaired
+    } catch {
+      isFilterUnsure = true
+      checkFailed(error)
+      return false
+    }
+  }
+
+  private func repair() throws -> Bool {
+    guard let model else { return try firewall.closed().changed }
+    let differences = isFilterUnsure ? [] : try firewall.verify()
+    guard isFilterUnsure || !differences.isEmpty else { return false }
+    if !differences.isEmpty {
+      log.warning("the packet filter is not as it was set, and is put right: \(differences.joined(separator: "; "))")
+      // Whatever happens now, the next look does not take the kernel's word for it.
+      isFilterUnsure = true
+    }
+    return try firewall.apply(model: filterable(model), dynamic: dynamics(for: model)).changed
+  }
+
+  private func checkFailed(_ error: any Error) {
+    let problem = "the packet filter could not be checked: \(error)"
+    if checkProblem != problem { log.error(problem) }
+    checkProblem = problem
   }
 }
 

@@ -149,6 +149,44 @@ import Wire
     }
   }
 
+  @Test(arguments: [
+    "ip link set lan2 down", "ip link set lan2 down && ip link set lan2 up", "ip addr del 192.168.78.1/24 dev lan2",
+    "ip link set br-home down", "ip link set lan2 down && ip link set lan2 name mine && ip link set mine up",
+    "ip link set lan0 down && ip link set lan0 name mine",
+  ])
+  func whatIsTakenAwayComesBack(change: String) throws {
+    try withRouter { namespace, manager, session in
+      var household = household
+      household.networks[1].addresses.append(InterfaceAddress("fd00:78::1/64")!)
+      let monitor = try RouteMonitor([.links, .addresses])
+      #expect(manager.apply(household) == [])
+      try settle(session)
+      #expect(try !manager.isAffected(by: monitor.events()), "what we did ourselves is no news")
+      try namespace.shell(change)
+      #expect(try manager.isAffected(by: monitor.events()))
+      let renamed = ["lan0", "lan2"].filter { change.contains("\($0) name") }
+      #expect(manager.apply(household).count == renamed.count)
+      for name in renamed { try namespace.shell("ip link set mine down; ip link set mine name \(name)") }
+      #expect(try renamed.isEmpty || manager.isAffected(by: monitor.events()))
+      #expect(manager.apply(household) == [])
+      let addresses = try namespace.shell("ip -o addr show lan2")
+      #expect(addresses.contains("192.168.78.1/24") && addresses.contains("fd00:78::1/64"))
+      #expect(try session.links().allSatisfy { $0.id.name.hasPrefix("x-") || $0.id.name == "lo" || $0.isUp })
+      try settle(session)
+      #expect(try !manager.isAffected(by: monitor.events()))
+    }
+  }
+
+  @Test func addressesThatOthersTakeAwayAreNoNews() throws {
+    try withRouter { namespace, manager, _ in
+      manager.apply(household)
+      let monitor = try RouteMonitor([.links, .addresses])
+      try namespace.shell("ip addr add 192.0.2.1/24 dev wan0 && ip addr del 192.0.2.1/24 dev wan0")
+      try namespace.shell("ip addr add 192.0.2.1/24 dev lan2 && ip addr del 192.0.2.1/24 dev lan2")
+      #expect(try !manager.isAffected(by: monitor.events()))
+    }
+  }
+
   /// Two guests on two ports of an isolated network: each reaches the router, neither the other.
   @Test(arguments: [true, false])
   func isolatedPortsExchangeNothing(isolated: Bool) throws {

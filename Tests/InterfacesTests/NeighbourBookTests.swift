@@ -1,8 +1,9 @@
 import Household
-import Interfaces
 import Netlink
 import Testing
 import Wire
+
+@testable import Interfaces
 
 @Suite struct NeighbourBookTests {
   private let hardware = MACAddress("02:00:00:00:00:99")!
@@ -42,18 +43,75 @@ import Wire
   @Test func staleEntriesAndOtherLinksTellNothingNew() {
     var book = NeighbourBook()
     _ = update(&book, [neighbour()], at: 60)
-    _ = update(&book, [neighbour(.stale)], at: 6_000)
+    _ = update(&book, [neighbour(.stale)], at: 3_000)
     #expect(book.facts[address]?.lastSeen == 60)
-    #expect(update(&book, [neighbour(link: 9)], at: 6_000).isEmpty)
+    #expect(update(&book, [neighbour(link: 9)], at: 3_000).isEmpty)
     var empty = NeighbourBook()
     #expect(update(&empty, [neighbour(.failed)], at: 0).isEmpty)
     #expect(empty.facts.isEmpty)
   }
 
-  @Test func theSilentAreForgotten() {
+  @Test func theSilentAreForgottenStrangersSoonerThanDevices() {
+    let devices = [Device(name: "nas", hardware: [hardware])]
+    let linkLocal = Neighbour(link: 3, address: IPAddress("fe80::50")!, hardware: hardware, state: .reachable)
     var book = NeighbourBook()
-    _ = update(&book, [neighbour()], at: 0)
-    _ = update(&book, [], at: NeighbourBook.retention + 1)
+    _ = update(&book, [neighbour(), linkLocal], devices: devices, at: 0)
+    _ = update(&book, [], devices: devices, at: NeighbourBook.shortRetention + 1)
+    #expect(book.deviceAddresses == [address: "nas"], "link-local addresses are learnt again")
+    _ = update(&book, [], devices: devices, at: NeighbourBook.retention + 1)
     #expect(book.facts.isEmpty)
+
+    _ = update(&book, [neighbour()], at: 0)
+    let later = NeighbourBook.shortRetention + 1
+    _ = update(&book, [neighbour(.stale)], at: later)
+    #expect(book.facts.isEmpty)
+    #expect(update(&book, [neighbour(.stale)], at: later + 60).isEmpty)
+    #expect(book.facts.isEmpty, "what the kernel remembers of the past is not somebody new")
+    #expect(update(&book, [neighbour()], at: later + 120).isEmpty, "nor is one who comes back")
+    #expect(book.facts[address]?.lastSeen == later / 60 * 60 + 120)
+  }
+
+  /// A guest that makes up an address and a sender for each packet.
+  @Test func inventedStrangersHaveBoundsAndDevicesStay() {
+    let devices = [Device(name: "nas", hardware: [hardware])]
+    func invented(_ numbers: Range<Int>) -> [Neighbour] {
+      numbers.map {
+        Neighbour(
+          link: 4, address: IPAddress("fe80::1:\(String($0, radix: 16))")!,
+          hardware: MACAddress(value: 0x0200_0000_0000 + UInt64($0) + 0x10000), state: .stale)
+      }
+    }
+    func update(_ book: inout NeighbourBook, _ neighbours: [Neighbour], at now: Int64) -> [NeighbourFact] {
+      book.update(neighbours, networks: [3: "home", 4: "guest"], devices: devices, leases: [], now: now)
+    }
+    var book = NeighbourBook()
+    _ = update(
+      &book, [neighbour(), Neighbour(link: 4, address: IPAddress("192.168.78.5")!, hardware: hardware, state: .stale)],
+      at: 0)
+    var notices = 0
+    for round in 0..<20 {
+      notices += update(&book, invented(round * 1_000..<(round + 1) * 1_000), at: Int64(round)).count
+    }
+    #expect(notices == NeighbourBook.noticesPerMinute)
+    #expect(book.facts.count == NeighbourBook.capacity + 1)
+    #expect(book.deviceAddresses.count == 2)
+    let full = book.facts
+    _ = update(&book, invented(30_000..<32_000), at: 59)
+    #expect(book.facts == full, "a full book changes once a minute")
+    _ = update(&book, invented(40_000..<42_000), at: 60)
+    #expect(book.facts != full && book.facts.count == full.count && book.deviceAddresses.count == 2)
+  }
+
+  @Test func oneSenderHasFewAddressesAndTheOnesInUseStay() {
+    let devices = [Device(name: "nas", hardware: [hardware])]
+    var book = NeighbourBook()
+    let many = (0..<200).map {
+      Neighbour(
+        link: 3, address: IPAddress("fd00:77::\(String($0 + 16, radix: 16))")!, hardware: hardware, state: .stale)
+    }
+    _ = update(&book, [neighbour()] + many, devices: devices, at: 0)
+    #expect(book.facts.count == NeighbourBook.addressesPerHardware)
+    _ = update(&book, [neighbour()] + many, devices: devices, at: 60)
+    #expect(book.facts[address] != nil && book.facts.count == NeighbourBook.addressesPerHardware)
   }
 }

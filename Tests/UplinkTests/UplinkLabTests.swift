@@ -111,6 +111,8 @@ import Wire
     let first = try #require(lab.fact)
     #expect(try lab.wait(seconds: 5) { $0.uplinks.first.map { $0.obtained > first.obtained } ?? false }, "renewed")
     #expect(lab.fact?.addresses == first.addresses)
+    let kept = try FactReader.readOnce(FactKinds.uplinks, in: lab.folder.folders)["wan"]
+    #expect(kept?.obtained == first.obtained, "a mere renewal of so short a lease is not written each time")
 
     lab.stop("kea")
     #expect(try lab.wait(state: "rebinding", seconds: 5))
