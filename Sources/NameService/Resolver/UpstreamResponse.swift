@@ -129,7 +129,7 @@ private struct SectionReader {
         keep(record)
       }
     }
-    return keptEnd - question.end <= 65_000
+    return keptEnd - question.end <= AnswerRecords.maximumBody
   }
 
   private mutating func keep(_ record: DNSMessage.Record) {

@@ -80,7 +80,9 @@ public struct HouseholdZone: Sendable {
     for lease in leases where lease.state == .active {
       let address = IPAddress.v4(lease.address)
       if let device = lease.device, let place = devices[device] {
-        if !names[place].addresses.contains(address) { names[place].addresses.append(address) }
+        if names[place].addresses.count < ZoneCompiler.maximumAddresses, !names[place].addresses.contains(address) {
+          names[place].addresses.append(address)
+        }
         if let below = rules.domain(ofNetwork: lease.network), below != domain,
           let name = below.prepending(device)?.canonical
         {
