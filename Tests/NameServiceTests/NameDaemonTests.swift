@@ -109,6 +109,13 @@ import Wire
     #expect(identifiers.count == 100)
   }
 
+  @Test func theDaemonMayHaveManyDescriptors() throws {
+    _ = try LoopbackService(upstreams: [], cores: 1)
+    var limit = rlimit()
+    #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+    #expect(limit.rlim_cur >= min(limit.rlim_max, rlim_t(NameDaemon.mostDescriptors)))
+  }
+
   @Test func oneClientCannotHoldAllConnections() throws {
     let service = try LoopbackService(upstreams: [], cores: 1)
     let clients = try (0..<40).map { _ in try LoopbackClient(port: service.daemon.port, isStream: true) }

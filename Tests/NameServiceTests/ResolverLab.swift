@@ -98,6 +98,10 @@ final class ResolverLab {
   var servers: [String: Script]
   /// Servers whose port is closed: the kernel says so after a millisecond.
   var unreachable: Set<String> = []
+  /// No descriptor is free for a socket.
+  var lacksDescriptors = false
+  /// Most sockets that were open at a time.
+  private(set) var mostOpenAttempts = 0
   private(set) var seen: [SeenQuery] = []
   private(set) var outcomes: [(time: Int64, question: Question, outcome: Outcome, waiters: [UInt64])] = []
   private(set) var openAttempts: Set<UInt64> = []
@@ -174,7 +178,11 @@ final class ResolverLab {
   }
 
   private func transmit(_ attempt: UInt64, _ server: SocketAddress, _ bytes: [UInt8], isStream: Bool) {
+    if lacksDescriptors {
+      return later(0) { [unowned self] in resolver.attemptFailed(attempt, .shortage, now: now) }
+    }
     openAttempts.insert(attempt)
+    mostOpenAttempts = max(mostOpenAttempts, openAttempts.count)
     let text = server.address.description
     let query = SeenQuery(server: text, bytes: bytes, isStream: isStream, time: time)
     seen.append(query)
@@ -200,5 +208,7 @@ extension Outcome {
 
   var ttl: UInt32? { if case .fresh(_, let ttl) = self { ttl } else { nil } }
   var failure: DNSExtendedError? { if case .failed(let records) = self { records.extendedError } else { nil } }
+  /// A failure that is not kept.
+  var isPassing: Bool { if case .passing = self { true } else { false } }
   var isStale: Bool { if case .stale = self { true } else { false } }
 }

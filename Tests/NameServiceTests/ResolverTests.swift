@@ -329,9 +329,35 @@ import Wire
     for number in 0..<25 { lab.ask("n\(number).example", ticket: UInt64(number)) }
     #expect(lab.resolver.pendingCount == 10)
     #expect(lab.outcomes.count == 15)
+    #expect(lab.outcomes.allSatisfy { $0.outcome.isPassing })
     lab.run(10_000)
     #expect(lab.resolver.pendingCount == 0)
     #expect(lab.outcomes.count == 25)
+  }
+
+  @Test func aQuestionHoldsTwoSocketsAtMost() {
+    let lab = ResolverLab([one: silent, two: silent])
+    lab.ask("www.example")
+    lab.run(10_000)
+    #expect(lab.seen.count == 8)
+    #expect(lab.mostOpenAttempts == 2)
+  }
+
+  @Test func whoHasNoDescriptorBlamesNoServer() throws {
+    let lab = ResolverLab([one: answers("192.0.2.1", after: 20)])
+    lab.lacksDescriptors = true
+    for ticket in 1...5 {
+      lab.ask("n\(ticket).example", ticket: UInt64(ticket))
+      lab.run(10)
+    }
+    #expect(lab.outcomes.count == 5)
+    #expect(lab.outcomes.allSatisfy { $0.outcome.isPassing })
+    lab.lacksDescriptors = false
+    // A server that were taken for dead would not be waited for.
+    lab.ask("www.example", ticket: 6, stale: stale)
+    lab.run(100)
+    #expect(lab.outcomes.last?.outcome.address == "192.0.2.1")
+    #expect(lab.outcomes.count == 6)
   }
 
   @Test func everyQuestionIsAnsweredOnceUnderLossDelayAndForgery() {

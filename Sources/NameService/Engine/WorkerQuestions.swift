@@ -236,7 +236,7 @@ extension Worker {
         StoredAnswer(
           records: records, origin: .failure, stored: now, expires: now + ResolverSettings.failureTTL,
           generation: rules.generation))
-    case .fresh, .stale: break
+    case .fresh, .stale, .passing: break
     }
   }
 
@@ -248,7 +248,7 @@ extension Worker {
     keep(outcome, at: now)
     let (answer, staleTTL): (StoredAnswer, UInt32?)
     switch outcome {
-    case .fresh(let records, _), .failed(let records):
+    case .fresh(let records, _), .failed(let records), .passing(let records):
       answer = StoredAnswer(
         records: records, origin: .upstream, stored: now, expires: now, generation: rules.generation)
       staleTTL = nil

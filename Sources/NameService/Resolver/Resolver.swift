@@ -63,11 +63,11 @@ final class Resolver {
     }
     guard pending.count < settings.maximumQuestions else {
       counters.refused += 1
-      return answer(question, stale, [waiter], failure: .failure(.networkError, "too many questions are under way"))
+      return answer(question, stale, [waiter], .passing(.failure(.other, "too many questions are under way")))
     }
     let candidates = forwards.servers(for: question.name).map(server)
     guard !candidates.isEmpty else {
-      return answer(question, stale, [waiter], failure: .failure(.networkError, "no upstream name server is known"))
+      return answer(question, stale, [waiter], .failed(.failure(.networkError, "no upstream name server is known")))
     }
     if let stale, let recheck = recheckAt[question], now < recheck { return giveStale(question, stale, [waiter]) }
     let start = PendingQuestion(
@@ -107,6 +107,10 @@ final class Resolver {
   }
 
   private func attempt(_ asking: PendingQuestion, _ server: UpstreamServer, isStream: Bool, _ now: Instant) {
+    // The oldest of those that timed out is the likeliest to be answered yet.
+    while asking.attempts.count >= settings.maximumOpenAttempts, let last = asking.attempts.last {
+      drop(last, of: asking)
+    }
     lastAttempt += 1
     asking.attemptsMade += 1
     asking.asked[ObjectIdentifier(server), default: 0] += 1
@@ -161,11 +165,15 @@ final class Resolver {
     }
   }
 
-  /// The network says that an attempt will have no answer: port unreachable, connection refused or reset, no route.
-  func attemptFailed(_ identifier: UInt64, now: Instant) {
+  /// An attempt will have no answer.
+  func attemptFailed(_ identifier: UInt64, _ failure: AttemptFailure = .network, now: Instant) {
     guard let asking = owners[identifier],
       let attempt = asking.attempts.first(where: { $0.identifier == identifier })
     else { return }
+    guard failure == .network else {
+      drop(attempt, of: asking)
+      return finishIfOverloaded(asking)
+    }
     // A server without TCP lives nevertheless.
     if !attempt.isStream { attempt.server.noteSilence(at: now, isCertain: true) }
     drop(attempt, of: asking)
@@ -260,6 +268,14 @@ final class Resolver {
     if asking.attempts.isEmpty { finishWithFailure(asking, now) }
   }
 
+  /// Ends where this machine had no room for the only attempt: more would have none either.
+  private func finishIfOverloaded(_ asking: PendingQuestion) {
+    guard asking.attempts.isEmpty else { return }
+    counters.refused += 1
+    finish(
+      asking, asking.stale.map { .stale($0) } ?? .passing(.failure(.other, "no descriptor or memory is free to ask")))
+  }
+
   private func finishWithFailure(_ asking: PendingQuestion, _ now: Instant) {
     let servers = asking.servers.map(\.address.description).joined(separator: ", ")
     let failure =
@@ -276,7 +292,7 @@ final class Resolver {
     pending[asking.question] = nil
     switch outcome {
     case .stale: counters.stale += UInt64(asking.waiters.count)
-    case .failed: counters.failures += UInt64(asking.waiters.count)
+    case .failed, .passing: counters.failures += UInt64(asking.waiters.count)
     case .fresh: break
     }
     effects.append(.answer(asking.question, outcome, asking.waiters))
@@ -287,10 +303,10 @@ final class Resolver {
     effects.append(.answer(question, .stale(stale), waiters))
   }
 
-  private func answer(_ question: Question, _ stale: StoredAnswer?, _ waiters: [Waiter], failure: AnswerRecords) {
+  private func answer(_ question: Question, _ stale: StoredAnswer?, _ waiters: [Waiter], _ failure: Outcome) {
     if let stale { return giveStale(question, stale, waiters) }
     counters.failures += UInt64(waiters.count)
-    effects.append(.answer(question, .failed(failure), waiters))
+    effects.append(.answer(question, failure, waiters))
   }
 }
 
