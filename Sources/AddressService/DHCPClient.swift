@@ -29,8 +29,8 @@ struct DHCPClient: Sendable {
 
   private static func hostName(in message: borrowing DHCPv4View) -> String? {
     let name = message.option(.clientFQDN).flatMap { DHCPv4ClientFQDN($0)?.firstLabel } ?? message.text(.hostName)
-    // Control characters have no place in a name, and would travel into tables and logs.
-    guard let name, name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) else { return nil }
+    // Anything else has no place in a name, and would travel into tables, logs and terminals.
+    guard let name, name.unicodeScalars.allSatisfy({ (0x20...0x7e).contains($0.value) }) else { return nil }
     return name
   }
 }

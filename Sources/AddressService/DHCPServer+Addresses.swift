@@ -35,12 +35,17 @@ extension DHCPServer {
   func accepts(_ address: IPv4Address, _ exchange: DHCPExchange) -> Bool {
     let settings = configuration.scopes[exchange.scope]
     if let reserved = exchange.client.device.flatMap({ table.scopes[exchange.scope].reservations[$0] }),
-      reserved != address, isAvailable(reserved, exchange)
+      reserved != address, isAvailable(reserved, exchange), !isHeldByAnotherInterface(reserved, exchange)
     {
       return false
     }
     let isOwn = settings.reservations[address] != nil && settings.reservations[address] == exchange.client.device
     return (isOwn || settings.pool.contains(address)) && isAvailable(address, exchange)
+  }
+
+  /// Whether the device has its static address already, on another of its interfaces.
+  private func isHeldByAnotherInterface(_ address: IPv4Address, _ exchange: DHCPExchange) -> Bool {
+    table[address].map { $0.isActive(at: exchange.now.wall) && $0.key != exchange.client.key } ?? false
   }
 
   /// Whether nobody but the client uses the address, or has a right to it.

@@ -154,6 +154,7 @@ extension DHCPServer {
   /// DHCPDECLINE (section 4.3.3): the client found its address in use.
   mutating func decline(_ message: borrowing DHCPv4View, _ exchange: DHCPExchange) {
     guard let address = message.requestedAddress, isForThisServer(message, exchange),
+      configuration.scopes[exchange.scope].contains(address),
       offers[address]?.client == exchange.client.key || table[address].map(\.key) == exchange.client.key
     else {
       counters.ignored += 1
@@ -165,7 +166,10 @@ extension DHCPServer {
   /// DHCPRELEASE (section 4.3.4): the client gives its address back.
   mutating func release(_ message: borrowing DHCPv4View, _ exchange: DHCPExchange) {
     let address = message.header.clientAddress
-    guard isForThisServer(message, exchange), table[address].map(\.key) == exchange.client.key else {
+    // Only from its own network: hardware addresses and identifiers are no secrets.
+    guard isForThisServer(message, exchange), configuration.scopes[exchange.scope].contains(address),
+      table[address].map(\.key) == exchange.client.key
+    else {
       counters.ignored += 1
       return
     }

@@ -43,16 +43,19 @@ public struct ChangeControl<History: ConfigurationHistory> {
   /// The commit in force; nil before the first.
   public func head() throws -> Commit? { history.newest == 0 ? nil : try history.commit(history.newest) }
 
+  /// The mark of the open window. One whose commit could not be written is none; the next commit takes its place.
+  private var provisional: Provisional? { history.provisional.flatMap { $0.commit <= history.newest ? $0 : nil } }
+
   /// The open window, with the seconds it has left.
   public func window(now: Instant) -> (provisional: Provisional, secondsLeft: Int)? {
-    history.provisional.map { provisional in
+    provisional.map { provisional in
       let left = (provisional.deadline - now.nanoseconds + 999_999_999) / 1_000_000_000
       return (provisional, Int(max(0, left)))
     }
   }
 
   /// When the open window ends.
-  public var deadline: Instant? { history.provisional.map { Instant(nanoseconds: $0.deadline) } }
+  public var deadline: Instant? { provisional.map { Instant(nanoseconds: $0.deadline) } }
 
   /// Puts checked files in force.
   ///
@@ -78,6 +81,7 @@ public struct ChangeControl<History: ConfigurationHistory> {
           deadline: now.advanced(milliseconds: Int64(window) * 1_000).nanoseconds, boot: boot))
     }
     try history.append(commit)
+    if window == nil, history.provisional != nil { try history.setProvisional(nil) }
     changed = now
     return commit
   }
@@ -86,7 +90,7 @@ public struct ChangeControl<History: ConfigurationHistory> {
   ///
   /// - Parameter connectionOpened: when the connection was made that asks for it.
   public mutating func confirm(connectionOpened: Instant) throws -> Int {
-    guard let provisional = history.provisional else { throw ControlError.nothingToConfirm }
+    guard let provisional else { throw ControlError.nothingToConfirm }
     guard connectionOpened > changed else { throw ControlError.connectionTooOld }
     try history.setProvisional(nil)
     return provisional.commit
@@ -100,7 +104,12 @@ public struct ChangeControl<History: ConfigurationHistory> {
 
   /// Puts the files from before the provisional commit back in force, as a new commit that names the one it undoes.
   public mutating func revert(why: String, now: Instant, wall: UnixTime) throws -> Commit? {
-    guard let provisional = history.provisional else { return nil }
+    guard let provisional else { return nil }
+    guard provisional.commit == history.newest else {
+      // It is undone already, and only its mark could not be taken away.
+      try history.setProvisional(nil)
+      return try head()
+    }
     let files = try history.commit(provisional.fallback).files
     let commit = Commit(
       number: history.newest + 1, author: "lares",

@@ -26,6 +26,8 @@ final class HTTPServer {
 
   private static var connectionLimit: Int { 128 }
   private static var idleMilliseconds: Int64 { 30_000 }
+  /// Octets of answers that wait for a client at most before its next request is looked at.
+  private static var waitingOutputLimit: Int { 1 << 20 }
 
   private final class Connection {
     let stream: StreamSocket
@@ -54,7 +56,7 @@ final class HTTPServer {
     let connection = Connection(stream)
     connections[ObjectIdentifier(connection)] = connection
     stream.onReadable = { [unowned self, unowned connection] in read(connection) }
-    stream.onWritable = { [unowned self, unowned connection] in flush(connection) }
+    stream.onWritable = { [unowned self, unowned connection] in answer(connection) }
   }
 
   private func scheduleIdleSweep() {
@@ -71,36 +73,45 @@ final class HTTPServer {
     connections[ObjectIdentifier(connection)] = nil
   }
 
+  /// One piece each time, so that nobody who goes on sending keeps the others waiting.
   private func read(_ connection: Connection) {
-    reading: while !connection.closesAfterOutput {
-      switch connection.stream.read(limit: 65_536) {
-      case .bytes(let bytes):
-        connection.lastHeard = Clock.now
-        connection.input.append(bytes)
-        answerWholeRequests(connection)
-      case .wouldBlock: break reading
-      case .closed:
-        close(connection)
-        return
-      }
+    switch connection.stream.read(limit: 65_536) {
+    case .bytes(let bytes):
+      connection.lastHeard = Clock.now
+      connection.input.append(bytes)
+      answer(connection)
+    case .wouldBlock: break
+    case .closed: close(connection)
     }
-    flush(connection)
   }
 
-  private func answerWholeRequests(_ connection: Connection) {
+  /// Answers what has come whole, as far as the client takes the answers.
+  private func answer(_ connection: Connection) {
+    var isBehind = false
+    repeat {
+      isBehind = !answerWholeRequests(connection)
+      guard flush(connection) else { return }
+    } while isBehind && connection.output.isEmpty
+    connection.stream.wantsReadable = !isBehind && !connection.closesAfterOutput
+  }
+
+  /// False where requests may be left because too much waits to be sent.
+  private func answerWholeRequests(_ connection: Connection) -> Bool {
     do {
-      while let (head, body) = try connection.input.nextRequest() {
+      while !connection.closesAfterOutput {
+        guard connection.output.count < Self.waitingOutputLimit else { return false }
+        guard let (head, body) = try connection.input.nextRequest() else { return true }
         let wantsClose = head.value(of: "connection")?.utf8.map(lowercased) == Array("close".utf8)
         let response = handler(
           APIRequest(
             head: head, body: body, peerUser: connection.stream.peerUser, connectionOpened: connection.opened))
         send(response, on: connection, isLast: wantsClose)
-        if wantsClose { return }
       }
     } catch {
       let body = Array("{\"error\":\"the request is not HTTP that this server takes\"}\n".utf8)
       send(APIResponse(status: error.status, body: body), on: connection, isLast: true)
     }
+    return true
   }
 
   private func send(_ response: APIResponse, on connection: Connection, isLast: Bool) {
@@ -111,16 +122,19 @@ final class HTTPServer {
     connection.closesAfterOutput = connection.closesAfterOutput || isLast
   }
 
-  private func flush(_ connection: Connection) {
+  /// Sends what fits. False where the connection has ended.
+  private func flush(_ connection: Connection) -> Bool {
     while !connection.output.isEmpty {
       guard let count = connection.stream.write(connection.output) else {
         close(connection)
-        return
+        return false
       }
       if count == 0 { break }
       connection.output = connection.output.dropFirst(count)
     }
     connection.stream.wantsWritable = !connection.output.isEmpty
-    if connection.output.isEmpty, connection.closesAfterOutput { close(connection) }
+    guard connection.output.isEmpty, connection.closesAfterOutput else { return true }
+    close(connection)
+    return false
   }
 }

@@ -8,13 +8,15 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
   /// All facts of the kind by key.
   public private(set) var values: [String: Value]
   /// What was found wrong with the files at the start, in words; nil where they were whole.
-  public let recoveryNote: String?
+  public private(set) var recoveryNote: String?
 
   private let files: FactFiles
   private var sequence: UInt64
   private var tail: Descriptor
   private var tailBytes: Int
   private var snapshotBytes: Int
+  /// Whether the tail may have lost its name to a new one: then nothing is appended before all is written anew.
+  private var isTailLost = false
   private var announcer: FactAnnouncer?
 
   /// Opens or makes the kind's folder, and takes up what was there before.
@@ -32,22 +34,31 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
     recoveryNote =
       contents.isWhole ? nil : "\(files.folder): the last write was cut short; everything before it was recovered"
     tail = try Descriptor(opening: files.tail, O_WRONLY | O_CREAT | O_APPEND, mode: 0o640)
-    tailBytes = 0
+    tailBytes = contents.validTailBytes
     snapshotBytes = 0
-    try compact()
+    do {
+      try compact()
+    } catch {
+      // Without room the old files do, but for a record at their end that was cut.
+      guard error.code == ENOSPC || error.code == EDQUOT, ftruncate(tail.number, off_t(tailBytes)) == 0 else {
+        throw error
+      }
+      recoveryNote = "\(files.folder): no room to write it anew; what was there is in force (\(error))"
+    }
     if let loop { announcer = try FactAnnouncer(path: files.socket, loop: loop) }
   }
 
   /// Sets (a value) or removes (nil) several facts as one write. When it returns, a durable kind is on stable storage.
   ///
-  /// Values equal to the present ones are left out. On an error nothing has changed.
+  /// Of several changes of one fact the last counts, and values equal to the present ones are left out. On an error nothing
+  /// has changed.
   ///
   /// - Returns: how many facts changed.
   @discardableResult
   public func apply(_ changes: [(key: String, value: Value?)]) throws(SystemError) -> Int {
     var next = sequence
     var bytes: [UInt8] = []
-    let effective = changes.filter { values[$0.key] != $0.value }
+    let effective = Self.last(changes).filter { values[$0.key] != $0.value }
     for change in effective {
       next += 1
       let entry = FactFiles.Entry(sequence: next, key: change.key, value: change.value)
@@ -63,6 +74,13 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
     if tailBytes > max(65_536, 4 * snapshotBytes) { try? compact() }
     announcer?.announce()
     return effective.count
+  }
+
+  /// The last change of each fact.
+  private static func last(_ changes: [(key: String, value: Value?)]) -> [(key: String, value: Value?)] {
+    guard changes.count > 1 else { return changes }
+    var seen: Set<String> = []
+    return changes.reversed().filter { seen.insert($0.key).inserted }.reversed()
   }
 
   public func set(_ key: String, _ value: Value) throws(SystemError) { try apply([(key, value)]) }
@@ -93,6 +111,7 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
   }
 
   private func append(_ bytes: [UInt8]) throws(SystemError) {
+    if isTailLost { try compact() }
     do {
       try tail.writeAll(bytes, to: files.tail)
       if kind.isDurable { try systemCall("syncing \(files.tail)") { fdatasync(tail.number) } }
@@ -106,6 +125,16 @@ public final class FactWriter<Value: Codable & Sendable & Equatable> {
 
   /// Writes everything into a new snapshot and starts an empty tail.
   private func compact() throws(SystemError) {
+    do {
+      try rewrite()
+      isTailLost = false
+    } catch {
+      isTailLost = File.identifier(of: files.tail) != tail.identifier
+      throw error
+    }
+  }
+
+  private func rewrite() throws(SystemError) {
     guard var bytes = try? FactFiles.line(FactFiles.Header(sequence: sequence)) else {
       throw SystemError("encoding the snapshot of \(kind.name)", code: EINVAL)
     }

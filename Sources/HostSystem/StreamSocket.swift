@@ -88,17 +88,30 @@ public final class StreamSocket {
   /// Called when bytes that `write` could not place may fit now. Set `wantsWritable` to hear of it.
   public var onWritable: (() -> Void)?
   public var wantsWritable = false {
-    didSet { if wantsWritable != oldValue { watch?.change(to: wantsWritable ? [.readable, .writable] : .readable) } }
+    didSet { if wantsWritable != oldValue { watchAgain() } }
+  }
+  /// Whether to hear of bytes to read; that the other side is gone is always told.
+  public var wantsReadable = true {
+    didSet { if wantsReadable != oldValue { watchAgain() } }
   }
   private let number: Int32
   private var watch: EventLoop.Watch?
 
   init(owning number: Int32, loop: EventLoop) throws(SystemError) {
     self.number = number
-    watch = try loop.watch(number) { [unowned self] events in
+    watch = try loop.watch(number) { [weak self] events in
+      // Either call may close the connection and give it up.
+      guard let self else { return }
       if events.contains(.writable) { onWritable?() }
-      if !events.isDisjoint(with: [.readable, .closed]) { onReadable?() }
+      if watch != nil, !events.isDisjoint(with: [.readable, .closed]) { onReadable?() }
     }
+  }
+
+  private func watchAgain() {
+    var events: EventLoop.Events = []
+    if wantsReadable { events.insert(.readable) }
+    if wantsWritable { events.insert(.writable) }
+    watch?.change(to: events)
   }
 
   /// Connects to a listening socket.

@@ -289,6 +289,19 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
     _ = try probing.answerProbe(home(10), by: nas)
     #expect(probing.stored[home(10)]?.state == .active)
     #expect(probing.output.probes.first.map { DHCPScript.home.pool.contains($0.address) } == true)
+    var offer: DHCPScript.Answer?
+    for _ in 0..<20 where offer == nil { offer = try probing.wait(milliseconds: 250).first }
+    let second = try #require(offer?.type == .offer ? offer?.address : nil)
+    let acknowledged = try probing.send(.request, from: 0x11) {
+      $0.requested = second
+      $0.server = DHCPScript.home.serverAddress
+    }
+    #expect(acknowledged?.type == .acknowledge && acknowledged?.address == second)
+    let renewed = try probing.send(.request, from: 0x11) {
+      $0.current = second
+      $0.wasBroadcast = false
+    }
+    #expect(renewed?.type == .acknowledge && renewed?.address == second)
     // Without an answer it takes the address over.
     var moved = DHCPScript(configuration, leases: Array(script.stored.values))
     #expect(try moved.lease(0x11) == home(10))

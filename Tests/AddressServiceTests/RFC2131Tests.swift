@@ -294,6 +294,15 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
     #expect(script.stored[address]?.state == .active)
   }
 
+  /// Whoever has heard another's hardware address on the air can say it on the guests' network.
+  @Test func anotherNetworkCannotEndALease() throws {
+    var script = DHCPScript()
+    let address = try #require(try script.lease(1))
+    try script.send(.release, from: 1) { ($0.current, $0.network) = (address, "guest") }
+    try script.send(.decline, from: 1) { ($0.requested, $0.network) = (address, "guest") }
+    #expect(script.stored[address]?.state == .active)
+  }
+
   @Test func releasedAddressesComeBackToTheirClient() throws {
     var script = DHCPScript()
     let address = try #require(try script.lease(1))

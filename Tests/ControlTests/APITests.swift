@@ -135,6 +135,22 @@ import Testing
     #expect(try router.client.get("/v1/configuration", as: [String: String].self) == ["lares.toml": Self.text])
   }
 
+  /// Clients that ask for more than they take, and go: others are served, and control lives on.
+  @Test func whoTakesNoAnswersBlocksNobody() throws {
+    let router = try Running()
+    let loop = try EventLoop()
+    let questions = Array(String(repeating: "GET /v1/configuration HTTP/1.1\r\n\r\n", count: 2_000).utf8)
+    for _ in 0..<20 {
+      let greedy = try StreamSocket(connectingTo: router.folder.folders.controlSocket, kind: .bytes, loop: loop)
+      var asked = 0
+      for _ in 0..<20 { asked += greedy.write(questions) ?? 0 }
+      #expect(asked > 0)
+      #expect(try router.client.get("/v1/status", as: StatusReport.self).commit?.number == 1)
+      greedy.close()
+    }
+    #expect(try router.client.get("/v1/status", as: StatusReport.self).commit?.number == 1)
+  }
+
   @Test func pausesNameDevicesOnly() throws {
     let router = try Running()
     struct Pause: Encodable { var seconds: Int? }

@@ -4,10 +4,15 @@ import Wire
 
 /// A history in memory that can lose power before any write.
 private struct MemoryHistory: ConfigurationHistory {
+  /// The same for all copies.
+  final class Power {
+    /// Writes until it goes; nil: it stays.
+    var writesLeft: Int?
+  }
+
   var commits: [Commit] = []
   var provisional: Provisional?
-  /// Writes until the power goes; nil: it stays.
-  var writesLeft: Int?
+  let power = Power()
   struct PowerLoss: Error {}
 
   var newest: Int { commits.count }
@@ -16,9 +21,9 @@ private struct MemoryHistory: ConfigurationHistory {
     return commits[number - 1]
   }
   private mutating func write() throws {
-    if let left = writesLeft {
+    if let left = power.writesLeft {
       guard left > 0 else { throw PowerLoss() }
-      writesLeft = left - 1
+      power.writesLeft = left - 1
     }
   }
   mutating func append(_ commit: Commit) throws {
@@ -106,14 +111,38 @@ private struct MemoryHistory: ConfigurationHistory {
     }
   }
 
+  /// The disk takes the mark and not the commit: there is no window, and the next commit goes its way.
+  @Test(arguments: [60, nil]) func aCommitThatCannotBeWrittenBlocksNobody(window: Int?) throws {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
+    control.history.power.writesLeft = 1
+    #expect(throws: MemoryHistory.PowerLoss.self) {
+      try control.commit(two, author: "anna", reason: "", window: 60, now: .seconds(2), wall: 2)
+    }
+    #expect(control.window(now: .seconds(3)) == nil && control.deadline == nil)
+    #expect(throws: ControlError.nothingToConfirm) { try control.confirm(connectionOpened: .seconds(3)) }
+    control.history.power.writesLeft = nil
+    #expect(try control.commit(two, author: "ben", reason: "", window: window, now: .seconds(4), wall: 4).number == 2)
+    #expect(control.window(now: .seconds(4))?.secondsLeft == window)
+  }
+
+  /// The disk takes the revert and not the end of its mark: it is not written again and again.
+  @Test func aRevertIsWrittenOnce() throws {
+    var control = try provisional()
+    control.history.power.writesLeft = 1
+    #expect(throws: MemoryHistory.PowerLoss.self) { try control.expire(now: .seconds(200), wall: 200) }
+    #expect(control.history.newest == 3 && control.history.provisional != nil)
+    control.history.power.writesLeft = 1
+    #expect(try control.expire(now: .seconds(205), wall: 205)?.files == one)
+    #expect(control.history.newest == 3 && control.history.provisional == nil)
+  }
+
   /// Power goes before each write in turn of commit, confirm and revert; after the reboot the router runs either the
   /// old files or the new ones in a state that has no open window, and never a provisional commit for good.
   @Test(arguments: 0...5) func powerLossAtEveryWrite(writes: Int) throws {
     var control = try started()
     _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
-    var history = control.history
-    history.writesLeft = writes
-    control = try started(history)
+    control.history.power.writesLeft = writes
     var reached = "nothing"
     do {
       _ = try control.commit(two, author: "anna", reason: "", window: 60, now: .seconds(2), wall: 2)
@@ -121,9 +150,8 @@ private struct MemoryHistory: ConfigurationHistory {
       _ = try control.expire(now: .seconds(70), wall: 70)
       reached = "reverted"
     } catch is MemoryHistory.PowerLoss {}
-    history = control.history
-    history.writesLeft = nil
-    let (after, _) = try Control.resume(history, boot: "b", now: .seconds(1), wall: 100)
+    control.history.power.writesLeft = nil
+    let (after, _) = try Control.resume(control.history, boot: "b", now: .seconds(1), wall: 100)
     #expect(try after.head()?.files == one, "after \(reached) and \(writes) writes")
     #expect(after.history.provisional == nil)
     let (again, reverted) = try Control.resume(after.history, boot: "c", now: .seconds(1), wall: 200)

@@ -33,6 +33,46 @@ import Wire
     #expect(try writer.apply([("a", pause("a")), ("b", nil)]) == 0)
   }
 
+  /// One batch gives a fact up and takes it back: what counts is what it is in the end, also on the disk.
+  @Test func theLastChangeOfABatchCounts() throws {
+    let folder = try TemporaryFolder()
+    do {
+      let writer = try FactWriter(kind, in: folder.folders, loop: nil)
+      try writer.set("a", pause("a"))
+      #expect(try writer.apply([("a", nil), ("a", pause("a")), ("b", pause("b")), ("b", nil)]) == 0)
+      #expect(try writer.apply([("a", nil), ("a", pause("a", since: 2)), ("a", pause("a"))]) == 0)
+      #expect(try writer.apply([("a", pause("a")), ("a", pause("a", since: 3))]) == 1)
+    }
+    #expect(try FactWriter(kind, in: folder.folders, loop: nil).values == ["a": pause("a", since: 3)])
+  }
+
+  /// A disk without room keeps nobody from starting, and takes facts again as soon as there is some.
+  @Test(.enabled(if: geteuid() == 0, "needs the right to mount")) func aFullDiskAtTheStartKeepsWhatWasThere() throws {
+    let mountPoint = try TemporaryFolder()
+    try #require(mount("tmpfs", mountPoint.path, "tmpfs", 0, "size=64k") == 0)
+    // Unmounted at once: the disk lives as long as somebody has it open.
+    let disk = try Descriptor(opening: mountPoint.path, O_RDONLY | O_DIRECTORY)
+    umount2(mountPoint.path, Int32(MNT_DETACH))
+    let root = "/proc/\(getpid())/fd/\(disk.number)"
+    let folders = Folders(state: root + "/state", run: root + "/run")
+    do {
+      let writer = try FactWriter(kind, in: folders, loop: nil)
+      try writer.set("a", pause("a"))
+      try writer.set("b", pause("b"))
+    }
+    let tail = folders.facts(kind) + "/tail"
+    try File.replace(tail, with: try File.read(tail).dropLast(3), durable: false)
+    _ = try runCommand(["dd", "if=/dev/zero", "of=\(root)/fill", "bs=4096"])
+    let writer = try FactWriter(kind, in: folders, loop: nil)
+    #expect(writer.values == ["a": pause("a")])
+    #expect(writer.recoveryNote?.contains("no room") == true)
+    try File.remove(root + "/fill")
+    try writer.set("c", pause("c"))
+    let again = try FactWriter(kind, in: folders, loop: nil)
+    #expect(again.values == ["a": pause("a"), "c": pause("c")] && again.recoveryNote == nil)
+    withExtendedLifetime(disk) {}
+  }
+
   /// Whatever byte a power cut ends at, what was acknowledged before is there, and what comes after works.
   @Test func everyCutOfTheTailRecovers() throws {
     let folder = try TemporaryFolder()

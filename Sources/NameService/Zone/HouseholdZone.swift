@@ -80,13 +80,14 @@ public struct HouseholdZone: Sendable {
     for lease in leases where lease.state == .active {
       let address = IPAddress.v4(lease.address)
       if let device = lease.device, let place = devices[device] {
-        if names[place].addresses.count < ZoneCompiler.maximumAddresses, !names[place].addresses.contains(address) {
-          names[place].addresses.append(address)
-        }
-        if let below = rules.domain(ofNetwork: lease.network), below != domain,
-          let name = below.prepending(device)?.canonical
+        if let below = rules.domain(ofNetwork: lease.network), below != domain {
+          // A guest may say any hardware address: what it gets by that stays with the guests.
+          guard let name = below.prepending(device)?.canonical else { continue }
+          names.append(HouseName(name: name, addresses: [address], source: .device))
+        } else if names[place].addresses.count < ZoneCompiler.maximumAddresses,
+          !names[place].addresses.contains(address)
         {
-          names.append(HouseName(name: name, addresses: [address], source: .device, hasReverse: false))
+          names[place].addresses.append(address)
         }
       } else if let label = leaseNames.labels[lease.address], let below = rules.domain(ofNetwork: lease.network),
         let name = below.prepending(label)
