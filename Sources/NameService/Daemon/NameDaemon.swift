@@ -144,6 +144,7 @@ public final class NameDaemon {
     resolver.staleSeconds = settings.serveStaleSeconds
     let rules = NameRules(
       generation: generation, zone: snapshot, groups: PolicyGroups(model, leases: leases, neighbours: neighbours),
+      scopes: NameScopes(model, leases: leases),
       answers: AnswerPolicy(rebinding: RebindingGuard(settings, key: hashKey), blocks: blockLists.list),
       forwards: ForwardTable(servers: servers, zones: settings.forwardZones), resolver: resolver)
     self.rules = rules

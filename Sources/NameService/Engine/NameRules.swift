@@ -6,17 +6,19 @@ final class NameRules: Sendable {
   let generation: UInt32
   let zone: ZoneSnapshot
   let groups: PolicyGroups
+  let scopes: NameScopes
   let answers: AnswerPolicy
   let forwards: ForwardTable
   let resolver: ResolverSettings
 
   init(
-    generation: UInt32, zone: ZoneSnapshot, groups: PolicyGroups, answers: AnswerPolicy, forwards: ForwardTable,
-    resolver: ResolverSettings
+    generation: UInt32, zone: ZoneSnapshot, groups: PolicyGroups, scopes: NameScopes, answers: AnswerPolicy,
+    forwards: ForwardTable, resolver: ResolverSettings
   ) {
     self.generation = generation
     self.zone = zone
     self.groups = groups
+    self.scopes = scopes
     self.answers = answers
     self.forwards = forwards
     self.resolver = resolver
@@ -34,6 +36,8 @@ final class NameRules: Sendable {
   /// Decides about a name in lower case on the wire: the household's zone, then the blocklists, then the Internet.
   func decide(_ name: UnsafeRawBufferPointer, type: DNSType, group: PolicyGroup) -> Decision {
     if let answer = zone.answer(name, type: type) {
+      // The same whether it exists or not.
+      guard scopes.shows(name, to: group) else { return .answer(.hidden) }
       let records = AnswerRecords(answer).bounded
       guard let target = DomainName(wire: answer.alias) else { return .answer(records) }
       return .alias(records, target: target)
@@ -67,6 +71,8 @@ extension AnswerRecords {
   }
 
   static let canary = nameError
+  /// What an isolated network is told of the household's names that are not for it.
+  static let hidden = nameError
 
   /// NXDOMAIN by our own decision.
   private static var nameError: AnswerRecords {

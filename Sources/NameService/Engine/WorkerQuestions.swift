@@ -48,12 +48,17 @@ extension Worker {
   private func answer(_ asker: Asker, group: PolicyGroup) {
     let now = Self.second(Clock.now)
     fillKey(asker.message, length: asker.query.nameLength, traits: QuestionTraits(asker.query, group: group.rawValue))
-    if let entry = currentEntry(now: now) { return send(entry, to: asker, now: now) }
+    // Without recursion (RFC 1034 section 4.3.2) the household's own data is all there is: what the cache has besides
+    // would tell what others look up.
+    let isRecursive = asker.query.flags.contains(.recursionDesired)
+    if isRecursive, let entry = currentEntry(now: now) { return send(entry, to: asker, now: now) }
     switch decide(group: group, type: asker.query.type) {
     case .answer(let records): answerLocally(asker, records, now: now)
-    case .alias(let records, let target): follow(asker, records, target: target, group: group)
-    case .upstream where !asker.query.flags.contains(.recursionDesired): refuse(asker, .prohibited)
-    case .upstream: ask(asker)
+    case .alias(let records, let target) where isRecursive:
+      follow(asker, records, target: target, group: group)
+    case .alias(let records, _): answerLocally(asker, records, now: now, isKept: false)
+    case .upstream where isRecursive: ask(asker)
+    case .upstream: refuse(asker, .prohibited)
     }
   }
 
@@ -91,7 +96,8 @@ extension Worker {
   /// Whether the rules in force have nothing against an answer.
   private func holds(_ entry: CacheEntry) -> Bool {
     if entry.generation == rules.generation { return true }
-    guard entry.origin == .upstream, let group = PolicyGroup(known: entry.traits.group),
+    let group = PolicyGroup(rawValue: entry.traits.group)
+    guard entry.origin == .upstream,
       rules.decide(entry.name, type: entry.traits.type, group: group) == .upstream, !isObjectionable(entry)
     else { return false }
     entry.generation = rules.generation
@@ -128,12 +134,12 @@ extension Worker {
   /// How long a core keeps the household's own answers; a change of the rules ends them at once.
   private static let localSeconds: UInt32 = 3_600
 
-  private func answerLocally(_ asker: Asker, _ records: AnswerRecords, now: UInt32) {
+  private func answerLocally(_ asker: Asker, _ records: AnswerRecords, now: UInt32, isKept: Bool = true) {
     counters.local += 1
     if records.extendedError == .blocked { hitPath.counters.blocked += 1 }
     let answer = StoredAnswer(
       records: records, origin: .local, stored: now, expires: now + Self.localSeconds, generation: rules.generation)
-    hitPath.keep(answer)
+    if isKept { hitPath.keep(answer) }
     write(answer, to: asker, terms: CacheEntry.Terms(limit: asker.limit, now: now))
   }
 
@@ -293,13 +299,5 @@ extension [UInt8] {
 
   mutating func setTTL(_ ttl: UInt32, at offset: Int) {
     for index in 0..<4 { self[offset + index] = UInt8(truncatingIfNeeded: ttl >> UInt32(24 - 8 * index)) }
-  }
-}
-
-extension PolicyGroup {
-  /// Nil for a number that no group has.
-  init?(known value: UInt8) {
-    guard Int(value) < Self.count else { return nil }
-    self.init(rawValue: value)
   }
 }
