@@ -123,16 +123,20 @@ final class ResolverLab {
 
   var now: Instant { .milliseconds(time) }
 
-  static func question(_ text: String, _ type: DNSType = .a, options: QuestionTraits.Options = []) -> Question {
-    Question(name: DomainName(text)!.canonical, traits: QuestionTraits(type: type, options: options))
+  static func question(
+    _ text: String, _ type: DNSType = .a, options: QuestionTraits.Options = [], group: PolicyGroup = .open
+  ) -> Question {
+    let traits = QuestionTraits(type: type, options: options, group: group.rawValue)
+    return Question(name: DomainName(text)!.canonical, traits: traits)
   }
 
   func ask(
     _ text: String, _ type: DNSType = .a, ticket: UInt64 = 1, stale: StoredAnswer? = nil,
-    options: QuestionTraits.Options = []
+    options: QuestionTraits.Options = [], group: PolicyGroup = .open
   ) {
     resolver.ask(
-      Self.question(text, type, options: options), waiter: Waiter(core: 0, ticket: ticket), stale: stale, now: now)
+      Self.question(text, type, options: options, group: group), waiter: Waiter(core: 0, ticket: ticket), stale: stale,
+      now: now)
     carryOut()
   }
 

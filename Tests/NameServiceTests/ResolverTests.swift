@@ -1,3 +1,4 @@
+import CNameService
 import Household
 import TestSupport
 import Testing
@@ -333,6 +334,40 @@ import Wire
     lab.run(10_000)
     #expect(lab.resolver.pendingCount == 0)
     #expect(lab.outcomes.count == 25)
+  }
+
+  @Test func anIsolatedNetworkHasAThirdOfTheQuestionsUnderWay() {
+    var settings = ResolverSettings()
+    settings.maximumQuestions = 9
+    let lab = ResolverLab([one: silent], settings: settings)
+    for _ in 0..<2 {
+      for number in 0..<20 { lab.ask("g\(number).example", ticket: 1, group: .open.isolated(1 + number % 2)) }
+      #expect(lab.resolver.pendingCount == 3)
+      for number in 0..<6 { lab.ask("h\(number).example", ticket: 2) }
+      #expect(lab.resolver.pendingCount == 9)
+      lab.run(10_000)
+    }
+  }
+
+  @Test func anIsolatedNetworkHasAThirdOfThoseWhoWait() throws {
+    var waiting = WaitingList()
+    func add(_ number: Int, _ group: PolicyGroup) throws(WaitingList.Refusal) -> UInt64? {
+      let message = DNSOutgoingQuery(
+        identifier: 1, name: name("www.example"), type: .a, flags: .recursionDesired, payloadSize: nil,
+        wantsDNSSEC: false
+      ).bytes
+      guard let query = try? DNSQuery(reading: message.span.bytes) else { throw .core }
+      let asker = Asker(
+        path: .datagram(socket: -1, lares_endpoint()), address: IPv6Address(high: 1, low: UInt64(number)),
+        message: message, query: query)
+      return try waiting.add(asker, ResolverLab.question("n\(number % 7).example", group: group), hash: 1)
+    }
+    for number in 0..<WaitingList.maximumIsolated { _ = try add(number, .open.isolated(1)) }
+    #expect(throws: WaitingList.Refusal.core) { try add(9_999, .open.isolated(2)) }
+    #expect(try add(1, .filtered) != nil)
+    // Answers make room.
+    _ = waiting.remove(1)
+    #expect(throws: Never.self) { try add(9_999, .open.isolated(2)) }
   }
 
   @Test func aQuestionHoldsTwoSocketsAtMost() {

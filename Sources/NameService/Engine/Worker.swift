@@ -25,6 +25,8 @@ final class Worker {
   }
 
   static let maximumStreams = 256
+  /// Of isolated networks together.
+  static let maximumIsolatedStreams = maximumStreams / 3
   static let maximumStreamsPerClient = 32
 
   let core: Int
@@ -180,7 +182,8 @@ final class Worker {
   private func admit(_ connection: consuming Descriptor) {
     guard let address = peerAddress(of: connection.number), streams.count < Self.maximumStreams,
       streams.values.count(where: { $0.address == address }) < Self.maximumStreamsPerClient,
-      rules.groups.view.group(of: address) != nil
+      let group = rules.groups.view.group(of: address),
+      !group.isIsolated || isolatedStreamCount < Self.maximumIsolatedStreams
     else { return }
     let client = try? StreamClient(connection, address: address, loop: loop) { [unowned self] client, message in
       handle(message, from: client.address, path: .stream(client))
@@ -189,6 +192,10 @@ final class Worker {
     counters.streams += 1
     if streams.isEmpty { sweepLater() }
     streams[ObjectIdentifier(client)] = client
+  }
+
+  private var isolatedStreamCount: Int {
+    streams.values.count { rules.groups.view.group(of: $0.address)?.isIsolated ?? true }
   }
 
   /// Looks after idle connections once a second while there are any.

@@ -12,6 +12,8 @@ final class Resolver {
   private var policy: AnswerPolicy?
   private var servers: [SocketAddress: UpstreamServer] = [:]
   private var pending: [Question: PendingQuestion] = [:]
+  /// Those of `pending` that come from isolated networks.
+  private var isolatedCount = 0
   private var owners: [UInt64: PendingQuestion] = [:]
   /// Questions with a stale answer that failed lately: not asked anew before.
   private var recheckAt: [Question: Instant] = [:]
@@ -61,7 +63,9 @@ final class Resolver {
       counters.coalesced += 1
       return join(underWay, waiter)
     }
-    guard pending.count < settings.maximumQuestions else {
+    let isIsolated = question.traits.isIsolated
+    guard pending.count < settings.maximumQuestions, !isIsolated || isolatedCount < settings.maximumQuestions / 3
+    else {
       counters.refused += 1
       return answer(question, stale, [waiter], .passing(.failure(.other, "too many questions are under way")))
     }
@@ -73,6 +77,7 @@ final class Resolver {
     let start = PendingQuestion(
       question, waiter: waiter, servers: candidates, stale: stale, now: now, settings: settings)
     pending[question] = start
+    if isIsolated { isolatedCount += 1 }
     if let stale, candidates.allSatisfy(\.isSilent) {
       // Nobody is there: the answer at once, one more try behind it.
       giveStale(question, stale, start.waiters)
@@ -290,6 +295,7 @@ final class Resolver {
   private func finish(_ asking: PendingQuestion, _ outcome: Outcome) {
     for attempt in asking.attempts { drop(attempt, of: asking) }
     pending[asking.question] = nil
+    if asking.question.traits.isIsolated { isolatedCount -= 1 }
     switch outcome {
     case .stale: counters.stale += UInt64(asking.waiters.count)
     case .failed, .passing: counters.failures += UInt64(asking.waiters.count)

@@ -62,7 +62,7 @@ struct ResolverSettings: Sendable, Equatable {
   var maximumAttempts = 8
   /// Queries of one question that wait for an answer at a time, the timed out among them: each holds a descriptor.
   var maximumOpenAttempts = 2
-  /// Questions under way at a time; more are refused.
+  /// Questions under way at a time, a third of them from isolated networks; more are refused.
   var maximumQuestions = 1_024
   /// Random letter case in queries, checked in answers: more for a forger to guess.
   var randomisesCase = true
