@@ -51,6 +51,7 @@ import Wire
       ("a notify", 4, query([2: 0x20])), ("two questions", 1, query([5: 2])),
       ("a question that is cut", 1, query([:], dropping: 14)), ("class CHAOS", 5, query([-12: 3])),
       ("a transfer", 5, query([-14: 252])),
+      ("type 0", 5, query([-14: 0])),
     ] as [(String, UInt16, [UInt8])])
   func whatIsNotServedIsSaidSo(_ kind: String, _ code: UInt16, _ query: [UInt8]) throws {
     let service = try LoopbackService(upstreams: [])

@@ -146,6 +146,34 @@ import Wire
     #expect(lab.outcomes.map(\.outcome.address) == ["192.0.2.1", "192.0.2.1"])
   }
 
+  @Test func aServerThatDoesNotUnderstandOneQuestionKeepsItsEDNS() throws {
+    let odd = name("odd.example")
+    let lab = ResolverLab([
+      one: { $0.message.name == odd ? [.error(.formatError).after(5)] : [.a("192.0.2.1").after(5)] }
+    ])
+    lab.ask("odd.example")
+    lab.run(7_000)
+    let asked = lab.seen.count
+    lab.ask("www.example", ticket: 2)
+    lab.run(100)
+    #expect(lab.seen.dropFirst(asked).map(\.hasEDNS) == [true])
+    #expect(lab.outcomes.last?.outcome.address == "192.0.2.1")
+  }
+
+  @Test func anAnswerWithoutSignaturesIsNotKeptForThoseWhoWantThem() {
+    let lab = ResolverLab([
+      one: { $0.hasEDNS ? [.error(.notImplemented).after(5)] : [.a("192.0.2.1").after(5)] }
+    ])
+    for ticket in 1...2 as ClosedRange<UInt64> {
+      lab.ask("www.example", ticket: ticket, options: .wantsDNSSEC)
+      lab.run(100)
+    }
+    lab.ask("www.example", ticket: 3)
+    lab.run(100)
+    #expect(lab.outcomes.map(\.outcome.address) == ["192.0.2.1", "192.0.2.1", "192.0.2.1"])
+    #expect(lab.outcomes.map(\.outcome.ttl) == [0, 0, 300])
+  }
+
   @Test(arguments: [DNSResponseCode.serverFailure, .refused])
   func aLameServerIsPassedOver(_ code: DNSResponseCode) throws {
     let lab = ResolverLab([one: { _ in [.error(code).after(5)] }, two: answers("192.0.2.2")])

@@ -14,7 +14,10 @@ extension Worker {
     let asker = Asker(path: path, address: address, message: Array(message), query: query)
     guard let group = rules.groups.view.group(of: address) else { return refuse(asker, .prohibited) }
     if query.ednsVersion != 0 { return reply(asker, .badVersion) }
-    guard query.recordClass == dnsClassInternet, !query.type.isMeta else { return refuse(asker, .notSupported) }
+    // Type 0 is reserved (RFC 6895 section 3.1), and servers may take a query for it for a malformed one.
+    guard query.recordClass == dnsClassInternet, !query.type.isMeta, query.type.rawValue != 0 else {
+      return refuse(asker, .notSupported)
+    }
     answer(asker, group: group)
   }
 

@@ -30,6 +30,8 @@ final class PendingQuestion {
     let server: UpstreamServer
     let sent: Instant
     let isStream: Bool
+    /// Sent without EDNS because the server did not understand the query with it: its answer says whether that was why.
+    var isPlainTrial = false
     /// When the next server is asked; nil once that has happened. The answer is still welcome.
     var deadline: Instant?
   }

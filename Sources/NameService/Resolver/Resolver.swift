@@ -111,7 +111,9 @@ final class Resolver {
     attempt(asking, server, isStream: false, now)
   }
 
-  private func attempt(_ asking: PendingQuestion, _ server: UpstreamServer, isStream: Bool, _ now: Instant) {
+  private func attempt(
+    _ asking: PendingQuestion, _ server: UpstreamServer, isStream: Bool, isPlainTrial: Bool = false, _ now: Instant
+  ) {
     // The oldest of those that timed out is the likeliest to be answered yet.
     while asking.attempts.count >= settings.maximumOpenAttempts, let last = asking.attempts.last {
       drop(last, of: asking)
@@ -119,11 +121,13 @@ final class Resolver {
     lastAttempt += 1
     asking.attemptsMade += 1
     asking.asked[ObjectIdentifier(server), default: 0] += 1
-    let query = makeQuery(asking.question, to: server, isStream: isStream, now)
+    let query = makeQuery(
+      asking.question, to: server, isStream: isStream, hasEDNS: !isPlainTrial && server.understandsEDNS(at: now), now)
     let patience = isStream ? 3_000 : server.timeoutMilliseconds
     asking.attempts.append(
       PendingQuestion.Attempt(
         identifier: lastAttempt, query: query, server: server, sent: now, isStream: isStream,
+        isPlainTrial: isPlainTrial,
         deadline: now.advanced(milliseconds: patience)))
     owners[lastAttempt] = asking
     counters.sent += 1
@@ -135,12 +139,11 @@ final class Resolver {
   }
 
   private func makeQuery(
-    _ question: Question, to server: UpstreamServer, isStream: Bool, _ now: Instant
+    _ question: Question, to server: UpstreamServer, isStream: Bool, hasEDNS: Bool, _ now: Instant
   ) -> DNSOutgoingQuery {
     let options = question.traits.options
     var flags: DNSFlags = [.recursionDesired, .authenticData]
     if options.contains(.checkingDisabled) { flags.insert(.checkingDisabled) }
-    let hasEDNS = server.understandsEDNS(at: now)
     var name = question.name
     if settings.randomisesCase, !isStream, server.keepsCase(at: now) { name = name.randomCase(using: &randomness) }
     return DNSOutgoingQuery(
@@ -158,14 +161,17 @@ final class Resolver {
     attempt.server.noteAnswer(after: Double(now.nanoseconds - attempt.sent.nanoseconds) / 1e6)
     switch response {
     case .unrelated: break
-    case .answer(let records, let ttl): succeed(asking, records, ttl: ttl, message: bytes, now)
+    case .answer(let records, let ttl):
+      if attempt.isPlainTrial { attempt.server.noteNoEDNS(at: now) }
+      // Without DO in the query there are no signatures in the answer: the next may have them.
+      let lacksSignatures = attempt.query.payloadSize == nil && asking.question.traits.options.contains(.wantsDNSSEC)
+      succeed(asking, records, ttl: lacksSignatures ? 0 : ttl, message: bytes, now)
     case .truncated where !attempt.isStream: retry(asking, attempt, isStream: true, now)
     case .otherCase where !attempt.isStream:
       attempt.server.noteFoldedCase(at: now)
       retry(asking, attempt, isStream: true, now)
     case .notUnderstood where attempt.query.payloadSize != nil:
-      attempt.server.noteNoEDNS(at: now)
-      retry(asking, attempt, isStream: attempt.isStream, now)
+      retry(asking, attempt, isStream: attempt.isStream, isPlainTrial: true, now)
     case .truncated, .otherCase, .notUnderstood, .failed: fail(asking, attempt, now)
     }
   }
@@ -193,11 +199,13 @@ final class Resolver {
   }
 
   private func retry(
-    _ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, isStream: Bool, _ now: Instant
+    _ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, isStream: Bool, isPlainTrial: Bool = false,
+    _ now: Instant
   ) {
     drop(attempt, of: asking)
     guard asking.attemptsMade < settings.maximumAttempts else { return finishIfSilent(asking, now) }
-    self.attempt(asking, attempt.server, isStream: isStream, now)
+    self.attempt(
+      asking, attempt.server, isStream: isStream, isPlainTrial: isPlainTrial || attempt.isPlainTrial, now)
   }
 
   private func fail(_ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, _ now: Instant) {
