@@ -234,6 +234,29 @@ import Wire
     #expect(lab.outcomes.allSatisfy { $0.outcome.address == "192.0.2.2" })
   }
 
+  @Test func slowNamesDoNotMakeALiveServerDead() {
+    let slow = name("slow.example")
+    let lab = ResolverLab([
+      one: { $0.message.name.isWithin(slow) ? [] : [.a("192.0.2.1").after(5)] }
+    ])
+    for number in 0..<40 {
+      lab.ask("n\(number).slow.example", ticket: 1)
+      lab.ask("w\(number).example", ticket: 2)
+      lab.run(50)
+    }
+    lab.run(7_000)
+    for number in 0..<10 { lab.ask("m\(number).slow.example", ticket: 3) }
+    lab.run(10)
+    lab.ask("x.example", ticket: 4)
+    lab.run(120)
+    // A server that is taken for dead has its stale answers given at once, and nobody waits for it.
+    let before = lab.outcomes.count
+    lab.ask("www.example", ticket: 9, stale: stale)
+    #expect(lab.outcomes.count == before)
+    lab.run(20)
+    #expect(lab.outcomes.last?.outcome.address == "192.0.2.1")
+  }
+
   // MARK: Stale answers (RFC 8767)
 
   @Test func aStaleAnswerComesAfterSilenceOf1800Milliseconds() throws {

@@ -158,7 +158,8 @@ final class Resolver {
     else { return }
     let response = UpstreamResponse(bytes, to: attempt.query, lifetimes: settings.lifetimes)
     if response == .unrelated { return noteUnrelated(asking, attempt, now) }
-    attempt.server.noteAnswer(after: Double(now.nanoseconds - attempt.sent.nanoseconds) / 1e6)
+    attempt.server.noteAnswer(
+      after: Double(now.nanoseconds - attempt.sent.nanoseconds) / 1e6, at: now)
     switch response {
     case .unrelated: break
     case .answer(let records, let ttl):
@@ -247,7 +248,7 @@ final class Resolver {
     for index in asking.attempts.indices {
       guard let due = asking.attempts[index].deadline, due <= now else { continue }
       asking.attempts[index].deadline = nil
-      asking.attempts[index].server.noteSilence(at: now)
+      asking.attempts[index].server.noteTimeout(ofQuerySent: asking.attempts[index].sent, at: now)
       counters.timeouts += 1
       isSilent = true
     }
