@@ -161,6 +161,24 @@ import Wire
     }
   }
 
+  /// Makes blocklists hold for the test itself.
+  private static let filteredSelf = Device(name: "test", addresses: [address("127.0.0.1")], blocking: true)
+
+  @Test func anAnswerOnItsWayDoesNotPassForCheckedAgainstNewRules() throws {
+    let upstream = try ManualUpstream()
+    let service = try LoopbackService(upstreams: [upstream.port]) { $0.devices = [Self.filteredSelf] }
+    try File.replace(service.folder.path + "/new.txt", with: Array("||ads.example^\n".utf8), durable: false)
+    let clients = try (0..<16).map { _ in try LoopbackClient(port: service.daemon.port) }
+    for client in clients { client.send(LoopbackClient.query("ads.example")) }
+    usleep(100_000)
+    service.model.names.blocklists = ["new.txt"]
+    service.daemon.apply(model: service.model, commit: 2, configurationFolder: service.folder.path)
+    usleep(100_000)
+    upstream.serve(milliseconds: 100, .a("192.0.2.7"))
+    for client in clients { #expect(Seen(client.receive()) != nil) }
+    for client in clients { #expect(Seen(client.ask(LoopbackClient.query("ads.example"))) == Seen(code: 3)) }
+  }
+
   @Test func theCacheSurvivesARestart() throws {
     let upstream = try ManualUpstream()
     let folder: TemporaryFolder

@@ -304,6 +304,20 @@ import Wire
     #expect(lab.outcomes.last?.waiters == [2])
   }
 
+  @Test func whatWasAskedUnderOlderRulesIsGivenAndNotKept() {
+    let lab = ResolverLab([one: { $0.message.name == name("lost.example") ? [] : [.a("192.0.2.1").after(50)] }])
+    lab.ask("www.example")
+    lab.ask("lost.example", ticket: 2)
+    lab.run(10)
+    lab.resolver.configure(
+      ResolverSettings(), forwards: ForwardTable(servers: [ResolverLab.socket(one)]), policy: nil)
+    lab.ask("new.example", ticket: 3)
+    lab.run(10_000)
+    #expect(lab.outcomes.map(\.outcome.address) == ["192.0.2.1", "192.0.2.1", nil])
+    #expect(lab.outcomes.map(\.outcome.ttl) == [0, 300, nil])
+    #expect(lab.outcomes.last?.outcome.isPassing == true)
+  }
+
   // MARK: Lifetimes (RFC 2308, RFC 2181)
 
   @Test(arguments: [(900, 60, 60), (30, 60, 30), (90_000, 90_000, 3_600)])
@@ -411,7 +425,8 @@ import Wire
       let asker = Asker(
         path: .datagram(socket: -1, lares_endpoint()), address: IPv6Address(high: 1, low: UInt64(number)),
         message: message, query: query)
-      return try waiting.add(asker, ResolverLab.question("n\(number % 7).example", group: group), hash: 1)
+      return try waiting.add(
+        asker, ResolverLab.question("n\(number % 7).example", group: group), hash: 1, generation: 1)
     }
     for number in 0..<WaitingList.maximumIsolated { _ = try add(number, .open.isolated(1)) }
     #expect(throws: WaitingList.Refusal.core) { try add(9_999, .open.isolated(2)) }

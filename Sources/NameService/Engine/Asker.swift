@@ -39,6 +39,8 @@ struct WaitingList {
   struct Entry {
     let question: Question
     let hash: UInt64
+    /// The generation of the rules that the question passed.
+    let generation: UInt32
     var askers: [Asker]
   }
 
@@ -64,7 +66,9 @@ struct WaitingList {
   private var isolatedCount = 0
 
   /// Adds somebody. The ticket where the owner has to be asked, nil where that is under way.
-  mutating func add(_ asker: Asker, _ question: Question, hash: UInt64) throws(Refusal) -> UInt64? {
+  mutating func add(
+    _ asker: Asker, _ question: Question, hash: UInt64, generation: UInt32
+  ) throws(Refusal) -> UInt64? {
     let isIsolated = question.traits.isIsolated
     guard askerCount < Self.maximumAskers, !isIsolated || isolatedCount < Self.maximumIsolated else { throw .core }
     guard perClient[asker.address, default: 0] < Self.maximumPerClient else { throw .client }
@@ -77,7 +81,7 @@ struct WaitingList {
     }
     lastTicket += 1
     tickets[question] = lastTicket
-    entries[lastTicket] = Entry(question: question, hash: hash, askers: [asker])
+    entries[lastTicket] = Entry(question: question, hash: hash, generation: generation, askers: [asker])
     return lastTicket
   }
 

@@ -245,8 +245,9 @@ final class Worker {
 
   private func handle(_ message: WorkerMessage) {
     switch message {
-    case .question(let question, let hash, let waiter): own(question, hash: hash, waiter)
-    case .outcome(let ticket, let outcome): deliver(outcome, to: ticket)
+    case .question(let question, let hash, let waiter, let generation):
+      own(question, hash: hash, waiter, generation: generation)
+    case .outcome(let ticket, let outcome, let generation): deliver(outcome, to: ticket, generation: generation)
     case .rules(let rules): take(rules)
     case .report: daemon.post(.counters(core: core, currentCounters))
     case .dump: daemon.post(.dump(core: core, dump()))

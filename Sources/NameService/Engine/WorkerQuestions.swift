@@ -177,13 +177,14 @@ extension Worker {
     let hash = hitPath.key.hash
     do {
       if case .stream(let client) = asker.path { client.outstanding += 1 }
-      guard let ticket = try waiting.add(asker, question, hash: hash) else { return }
+      guard let ticket = try waiting.add(asker, question, hash: hash, generation: rules.generation)
+      else { return }
       let waiter = Waiter(core: core, ticket: ticket)
       let owner = owner(of: hash)
       if owner == core {
-        own(question, hash: hash, waiter)
+        own(question, hash: hash, waiter, generation: rules.generation)
       } else {
-        mailboxes[owner].post(.question(question, hash: hash, waiter))
+        mailboxes[owner].post(.question(question, hash: hash, waiter, generation: rules.generation))
       }
     } catch {
       if case .stream(let client) = asker.path { client.outstanding -= 1 }
@@ -198,7 +199,9 @@ extension Worker {
   }
 
   /// The owner's part: from its cache, or from upstream.
-  func own(_ question: Question, hash: UInt64, _ waiter: Waiter) {
+  ///
+  /// - Parameter generation: the rules that the question passed; under others the answer is given and not kept.
+  func own(_ question: Question, hash: UInt64, _ waiter: Waiter, generation: UInt32) {
     let now = Clock.now
     let second = Self.second(now)
     fillKey(question)
@@ -208,7 +211,8 @@ extension Worker {
         entry.origin == .failure ? .failed(entry.answer.records) : .fresh(entry.answer.aged(to: second), ttl: left),
         of: question, to: [waiter])
     }
-    resolver.ask(question, waiter: waiter, stale: staleAnswer(at: second), now: now)
+    resolver.ask(
+      question, waiter: waiter, stale: staleAnswer(at: second), isKept: generation == rules.generation, now: now)
     carryOut()
   }
 
@@ -225,9 +229,9 @@ extension Worker {
     keep(outcome, at: Self.second(Clock.now))
     for waiter in waiters {
       if waiter.core == core {
-        deliver(outcome, to: waiter.ticket)
+        deliver(outcome, to: waiter.ticket, generation: rules.generation)
       } else {
-        mailboxes[waiter.core].post(.outcome(ticket: waiter.ticket, outcome))
+        mailboxes[waiter.core].post(.outcome(ticket: waiter.ticket, outcome, generation: rules.generation))
       }
     }
   }
@@ -250,11 +254,13 @@ extension Worker {
   }
 
   /// Answers everybody on this core who waits for a question.
-  func deliver(_ outcome: Outcome, to ticket: UInt64) {
+  ///
+  /// The answer is kept where question and answer passed the rules in force, `generation` being those of the answer.
+  func deliver(_ outcome: Outcome, to ticket: UInt64, generation: UInt32) {
     guard let entry = waiting.remove(ticket) else { return }
     let now = Self.second(Clock.now)
     fillKey(entry.question)
-    keep(outcome, at: now)
+    if generation == rules.generation, entry.generation == generation { keep(outcome, at: now) }
     let (answer, staleTTL): (StoredAnswer, UInt32?)
     switch outcome {
     case .fresh(let records, _), .failed(let records), .passing(let records):

@@ -42,7 +42,7 @@ final class Resolver {
     return effects
   }
 
-  /// Other servers or rules from now on. Questions under way go on with the old ones.
+  /// Other servers or rules from now on. Questions under way go on with the old ones, and their answers are not to be kept.
   func configure(_ settings: ResolverSettings, forwards: ForwardTable, policy: AnswerPolicy?) {
     self.settings = settings
     self.forwards = forwards
@@ -50,14 +50,17 @@ final class Resolver {
     let known = Set(forwards.servers + forwards.zones.flatMap(\.servers))
     servers = servers.filter { known.contains($0.key) }
     recheckAt.removeAll()
+    for asking in pending.values { asking.isKept = false }
   }
 
   // MARK: Questions
 
   /// Somebody wants an answer that the cache does not have.
   ///
-  /// - Parameter stale: an expired answer that may still be given.
-  func ask(_ question: Question, waiter: Waiter, stale: StoredAnswer?, now: Instant) {
+  /// - Parameters:
+  ///   - stale: an expired answer that may still be given.
+  ///   - isKept: whether the question passed the rules in force; otherwise the answer is not to be kept.
+  func ask(_ question: Question, waiter: Waiter, stale: StoredAnswer?, isKept: Bool = true, now: Instant) {
     counters.questions += 1
     if let underWay = pending[question] {
       counters.coalesced += 1
@@ -75,7 +78,7 @@ final class Resolver {
     }
     if let stale, let recheck = recheckAt[question], now < recheck { return giveStale(question, stale, [waiter]) }
     let start = PendingQuestion(
-      question, waiter: waiter, servers: candidates, stale: stale, now: now, settings: settings)
+      question, waiter: waiter, servers: candidates, stale: stale, isKept: isKept, now: now, settings: settings)
     pending[question] = start
     if isIsolated { isolatedCount += 1 }
     if let stale, candidates.allSatisfy(\.isSilent) {
@@ -310,7 +313,7 @@ final class Resolver {
     case .failed, .passing: counters.failures += UInt64(asking.waiters.count)
     case .fresh: break
     }
-    effects.append(.answer(asking.question, outcome, asking.waiters))
+    effects.append(.answer(asking.question, asking.isKept ? outcome : outcome.unkept, asking.waiters))
   }
 
   private func giveStale(_ question: Question, _ stale: StoredAnswer, _ waiters: [Waiter]) {

@@ -24,8 +24,17 @@ enum Outcome: Equatable, Sendable {
   case stale(StoredAnswer)
   /// Nobody could answer. To be kept for some seconds (RFC 9520).
   case failed(AnswerRecords)
-  /// A failure that says nothing of the question: too much is under way here. Never to be kept.
+  /// A failure that says nothing of the question: too much is under way here, or the rules have changed. Never to be kept.
   case passing(AnswerRecords)
+
+  /// The same for those who wait, and not to be kept.
+  var unkept: Outcome {
+    switch self {
+    case .fresh(let records, _): .fresh(records, ttl: 0)
+    case .failed(let records): .passing(records)
+    case .stale, .passing: self
+    }
+  }
 }
 
 /// Why an attempt will have no answer.
