@@ -262,6 +262,29 @@ import Wire
     #expect(hasCounted)
   }
 
+  @Test func namesThatAreMadeUpTakeNoRoomInTheCache() throws {
+    let folder = try TemporaryFolder()
+    try File.replace(folder.path + "/ads.txt", with: Array("||ads.example^\n".utf8), durable: false)
+    let service = try LoopbackService(upstreams: [], folder: folder) {
+      $0.names.blocklists = ["ads.txt"]
+      $0.devices = [Self.filteredSelf]
+    }
+    let client = try LoopbackClient(port: service.daemon.port)
+    for number in 0..<50 {
+      for question in ["n\(number).home.arpa", "n\(number).ads.example"] {
+        #expect(Seen(client.ask(LoopbackClient.query(question))) == Seen(code: 3))
+      }
+      #expect(Seen(client.ask(LoopbackClient.query("n\(number).example", .any))) == Seen(code: 0, answers: 1))
+    }
+    // These two there are: they stay.
+    #expect(Seen(client.ask(LoopbackClient.query("router.home.arpa"))) == Seen(code: 0, answers: 1))
+    #expect(Seen(client.ask(LoopbackClient.query("ads.example"))) == Seen(code: 3))
+    let reader = FactReader(FactKinds.metrics(of: "names"), in: service.folder.folders, loop: service.loop)
+    let hasCounted = try service.wait { reader.values["lares_dns_queries_total"]?.value == 152 }
+    #expect(hasCounted)
+    #expect(reader.values["lares_dns_cache_entries"]?.value == 2)
+  }
+
   @Test func applyingTheSameTwiceChangesNothing() throws {
     let service = try LoopbackService(upstreams: [])
     let port = service.daemon.port

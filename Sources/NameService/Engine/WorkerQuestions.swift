@@ -142,8 +142,17 @@ extension Worker {
     if records.extendedError == .blocked { hitPath.counters.blocked += 1 }
     let answer = StoredAnswer(
       records: records, origin: .local, stored: now, expires: now + Self.localSeconds, generation: rules.generation)
-    if isKept { hitPath.keep(answer) }
+    if isKept, isWorthKeeping(records, type: asker.query.type) { hitPath.keep(answer) }
     write(answer, to: asker, terms: CacheEntry.Terms(limit: asker.limit, now: now))
+  }
+
+  /// Whether the household's own answer to the question in the key may take room from others.
+  ///
+  /// There are endless names that do not exist, or that are blocked because of what they end in, and any client can ask
+  /// them all: such answers are made anew each time. Names that stand in a list are as many as the list has.
+  private func isWorthKeeping(_ records: AnswerRecords, type: DNSType) -> Bool {
+    if records.extendedError == .blocked { return rules.answers.blocks.lists(hitPath.key.name) }
+    return records.answerCount > 0 && type != .any
   }
 
   /// Writes an answer to the question in the key.
