@@ -318,6 +318,23 @@ import Wire
     #expect(lab.outcomes.last?.outcome.isPassing == true)
   }
 
+  @Test func whatAnUpstreamSaysToBeAuthenticIsNotPassedOn() throws {
+    let lab = ResolverLab([
+      one: { _ in
+        var reply = ScriptedReply.a("192.0.2.1")
+        reply.flags = .authenticData
+        return [reply]
+      }
+    ])
+    lab.ask("www.example", options: .wantsDNSSEC)
+    lab.run(100)
+    guard case .fresh(let records, _) = try #require(lab.outcomes.first).outcome else {
+      Issue.record("no answer")
+      return
+    }
+    #expect(records.flags == [.response, .recursionAvailable])
+  }
+
   // MARK: Lifetimes (RFC 2308, RFC 2181)
 
   @Test(arguments: [(900, 60, 60), (30, 60, 30), (90_000, 90_000, 3_600)])

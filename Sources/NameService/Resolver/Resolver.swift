@@ -145,7 +145,7 @@ final class Resolver {
     _ question: Question, to server: UpstreamServer, isStream: Bool, hasEDNS: Bool, _ now: Instant
   ) -> DNSOutgoingQuery {
     let options = question.traits.options
-    var flags: DNSFlags = [.recursionDesired, .authenticData]
+    var flags: DNSFlags = .recursionDesired
     if options.contains(.checkingDisabled) { flags.insert(.checkingDisabled) }
     var name = question.name
     if settings.randomisesCase, !isStream, server.keepsCase(at: now) { name = name.randomCase(using: &randomness) }
