@@ -5,13 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct sockaddr_in6) == 28, "an endpoint holds either address");
@@ -232,10 +231,6 @@ static uint32_t copy_address(const struct sockaddr *address, uint8_t *into) {
   return 0;
 }
 
-uint32_t lares_endpoint_address(const struct lares_endpoint *endpoint, uint8_t *into) {
-  return copy_address((const struct sockaddr *)(const void *)endpoint->address, into);
-}
-
 uint32_t lares_peer_address(int fd, uint8_t *into) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
@@ -251,11 +246,13 @@ uint16_t lares_local_port(int fd) {
                                             : ((struct sockaddr_in6 *)&address)->sin6_port);
 }
 
-int lares_pin_thread(int core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  return sched_setaffinity(0, sizeof set, &set);
+uint64_t lares_raise_descriptor_limit(uint64_t most) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+  if (limit.rlim_cur <= before || setrlimit(RLIMIT_NOFILE, &limit) != 0) return before;
+  return limit.rlim_cur;
 }
 
 struct start {
@@ -312,10 +309,4 @@ long lares_receive(int fd, void *into, uint64_t room) {
   do count = recv(fd, into, room, MSG_DONTWAIT);
   while (count < 0 && errno == EINTR);
   return count;
-}
-
-int64_t lares_thread_time(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }

@@ -51,6 +51,7 @@ import Wire
       ("a notify", 4, query([2: 0x20])), ("two questions", 1, query([5: 2])),
       ("a question that is cut", 1, query([:], dropping: 14)), ("class CHAOS", 5, query([-12: 3])),
       ("a transfer", 5, query([-14: 252])),
+      ("type 0", 5, query([-14: 0])),
     ] as [(String, UInt16, [UInt8])])
   func whatIsNotServedIsSaidSo(_ kind: String, _ code: UInt16, _ query: [UInt8]) throws {
     let service = try LoopbackService(upstreams: [])
@@ -109,6 +110,13 @@ import Wire
     #expect(identifiers.count == 100)
   }
 
+  @Test func theDaemonMayHaveManyDescriptors() throws {
+    _ = try LoopbackService(upstreams: [], cores: 1)
+    var limit = rlimit()
+    #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+    #expect(limit.rlim_cur >= min(limit.rlim_max, rlim_t(NameDaemon.mostDescriptors)))
+  }
+
   @Test func oneClientCannotHoldAllConnections() throws {
     let service = try LoopbackService(upstreams: [], cores: 1)
     let clients = try (0..<40).map { _ in try LoopbackClient(port: service.daemon.port, isStream: true) }
@@ -151,6 +159,24 @@ import Wire
       #expect(Seen(client.ask(query)) == Seen(code: 0, answers: 1))
       usleep(1_000)
     }
+  }
+
+  /// Makes blocklists hold for the test itself.
+  private static let filteredSelf = Device(name: "test", addresses: [address("127.0.0.1")], blocking: true)
+
+  @Test func anAnswerOnItsWayDoesNotPassForCheckedAgainstNewRules() throws {
+    let upstream = try ManualUpstream()
+    let service = try LoopbackService(upstreams: [upstream.port]) { $0.devices = [Self.filteredSelf] }
+    try File.replace(service.folder.path + "/new.txt", with: Array("||ads.example^\n".utf8), durable: false)
+    let clients = try (0..<16).map { _ in try LoopbackClient(port: service.daemon.port) }
+    for client in clients { client.send(LoopbackClient.query("ads.example")) }
+    usleep(100_000)
+    service.model.names.blocklists = ["new.txt"]
+    service.daemon.apply(model: service.model, commit: 2, configurationFolder: service.folder.path)
+    usleep(100_000)
+    upstream.serve(milliseconds: 100, .a("192.0.2.7"))
+    for client in clients { #expect(Seen(client.receive()) != nil) }
+    for client in clients { #expect(Seen(client.ask(LoopbackClient.query("ads.example"))) == Seen(code: 3)) }
   }
 
   @Test func theCacheSurvivesARestart() throws {
@@ -234,6 +260,29 @@ import Wire
         && reader.values["lares_dns_cache_hits_total"]?.value == 4
     }
     #expect(hasCounted)
+  }
+
+  @Test func namesThatAreMadeUpTakeNoRoomInTheCache() throws {
+    let folder = try TemporaryFolder()
+    try File.replace(folder.path + "/ads.txt", with: Array("||ads.example^\n".utf8), durable: false)
+    let service = try LoopbackService(upstreams: [], folder: folder) {
+      $0.names.blocklists = ["ads.txt"]
+      $0.devices = [Self.filteredSelf]
+    }
+    let client = try LoopbackClient(port: service.daemon.port)
+    for number in 0..<50 {
+      for question in ["n\(number).home.arpa", "n\(number).ads.example"] {
+        #expect(Seen(client.ask(LoopbackClient.query(question))) == Seen(code: 3))
+      }
+      #expect(Seen(client.ask(LoopbackClient.query("n\(number).example", .any))) == Seen(code: 0, answers: 1))
+    }
+    // These two there are: they stay.
+    #expect(Seen(client.ask(LoopbackClient.query("router.home.arpa"))) == Seen(code: 0, answers: 1))
+    #expect(Seen(client.ask(LoopbackClient.query("ads.example"))) == Seen(code: 3))
+    let reader = FactReader(FactKinds.metrics(of: "names"), in: service.folder.folders, loop: service.loop)
+    let hasCounted = try service.wait { reader.values["lares_dns_queries_total"]?.value == 152 }
+    #expect(hasCounted)
+    #expect(reader.values["lares_dns_cache_entries"]?.value == 2)
   }
 
   @Test func applyingTheSameTwiceChangesNothing() throws {

@@ -37,6 +37,65 @@ import Wire
     #expect(house.askedUpstream.isEmpty)
   }
 
+  @Test func whoDoesNotAskForRecursionDoesNotSeeWhatOthersLookUp() throws {
+    let house = try ServedHousehold { $0.names.records = ["www CNAME site.example."] }
+    house.internet["secret.example"] = [(.a, [203, 0, 113, 5])]
+    house.internet["site.example"] = [(.a, [203, 0, 113, 6])]
+    house.apply()
+    for client in ["127.0.77.50", "127.0.78.50"] {
+      #expect(try house.ask("secret.example", from: client)?.answers.count == 1)
+      for _ in 0..<2 {
+        let answer = try #require(try house.ask("secret.example", from: client, isRecursive: false))
+        #expect(answer.code == 5 && answer.answers.isEmpty, "\(client): \(answer)")
+      }
+    }
+    #expect(house.askedUpstream == ["secret.example", "secret.example"], "home and guests share no answers")
+    // The household's own data is there for it: of an alias that leaves the house the alias.
+    #expect(try house.ask("router.home.arpa", isRecursive: false)?.answers.count == 1)
+    #expect(
+      try house.ask("www.home.arpa", isRecursive: false)?.answers == ["www.home.arpa. 300 IN CNAME site.example."])
+    #expect(try house.ask("www.home.arpa")?.answers.count == 2)
+  }
+
+  @Test func guestsDoNotSeeWhoLivesInTheHouse() throws {
+    let house = try ServedHousehold {
+      $0.devices = [
+        Device(name: "nas", addresses: [address("127.0.77.10")]),
+        Device(name: "printer", addresses: [address("127.0.77.11")]),
+        Device(name: "visitor", addresses: [address("127.0.78.9")]),
+      ]
+      $0.names.records = ["door A 127.0.77.12"]
+      $0.allows = [AllowRule(name: "printer", from: .network("guest"), to: .device("printer"), transport: .tcp)]
+    }
+    house.apply()
+    house.update([lease("127.0.77.100", "phone"), lease("127.0.78.100", "tablet", network: "guest")])
+    #expect(try house.ask("phone.home.arpa") { $0.code == 0 }?.code == 0)
+    let guest = "127.0.78.50"
+    let seen: [(String, DNSType)] = [
+      ("tablet.guest.home.arpa", .a), ("visitor.guest.home.arpa", .a), ("router.guest.home.arpa", .a),
+      ("router.home.arpa", .a), ("printer.home.arpa", .a), ("100.78.0.127.in-addr.arpa", .ptr), ("localhost", .a),
+      ("home.arpa", .soa),
+    ]
+    for (question, type) in seen {
+      #expect(try house.ask(question, type, from: guest)?.answers.isEmpty == false, "\(question)")
+    }
+    let hidden: [(String, DNSType)] = [
+      ("phone.home.arpa", .a), ("nas.home.arpa", .a), ("door.home.arpa", .a), ("100.77.0.127.in-addr.arpa", .ptr),
+      ("10.77.0.127.in-addr.arpa", .ptr), ("1.77.0.127.in-addr.arpa", .ptr),
+    ]
+    let absent = try #require(try house.ask("absent.home.arpa", from: guest))
+    for (question, type) in hidden {
+      // Home asks first: its answers are not the guests'.
+      #expect(try house.ask(question, type)?.answers.isEmpty == false, "\(question)")
+      let answer = try #require(try house.ask(question, type, from: guest))
+      #expect(answer.code == 3 && answer.answers.isEmpty, "\(question): \(answer)")
+      #expect(
+        answer.isAuthoritative == absent.isAuthoritative && answer.authority.count == absent.authority.count,
+        "a name that is hidden looks like one that is not there")
+    }
+    #expect(house.askedUpstream.isEmpty)
+  }
+
   @Test func configuredRecordsAreServedAndAliasesLeadOut() throws {
     let house = try ServedHousehold { $0.names.records = ["printer A 127.0.77.20", "www CNAME site.example."] }
     house.internet["site.example"] = [(.a, [203, 0, 113, 5])]

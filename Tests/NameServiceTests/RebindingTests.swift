@@ -78,9 +78,12 @@ import Wire
   }
 
   @Test(arguments: [
-    ("192.168.77.50", PolicyGroup.filtered), ("192.168.78.50", .open), ("192.168.77.10", .open), ("fd00:77::10", .open),
-    ("fd00:77::11", .filtered), ("192.168.78.9", .filtered), ("192.168.77.11", .filtered), ("192.168.77.60", .open),
-    ("fd00:77::60", .open), ("192.168.77.61", .filtered), ("127.0.0.1", .open), ("::1", .open), ("fe80::5", .filtered),
+    ("192.168.77.50", PolicyGroup.filtered), ("192.168.78.50", .open.isolated(1)), ("192.168.77.10", .open),
+    ("fd00:77::10", .open),
+    ("fd00:77::11", .filtered), ("192.168.78.9", .filtered.isolated(1)), ("192.168.77.11", .filtered),
+    ("192.168.77.60", .open),
+    ("fd00:77::60", .open), ("192.168.77.61", .filtered), ("127.0.0.1", .open), ("::1", .open),
+    ("fe80::5", .filtered.isolated(PolicyGroup.unknownIsolation)),
   ])
   func deviceThenNetworkDecide(client: String, group: PolicyGroup) {
     let neighbour = NeighbourFact(

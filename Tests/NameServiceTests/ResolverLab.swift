@@ -98,6 +98,10 @@ final class ResolverLab {
   var servers: [String: Script]
   /// Servers whose port is closed: the kernel says so after a millisecond.
   var unreachable: Set<String> = []
+  /// No descriptor is free for a socket.
+  var lacksDescriptors = false
+  /// Most sockets that were open at a time.
+  private(set) var mostOpenAttempts = 0
   private(set) var seen: [SeenQuery] = []
   private(set) var outcomes: [(time: Int64, question: Question, outcome: Outcome, waiters: [UInt64])] = []
   private(set) var openAttempts: Set<UInt64> = []
@@ -119,16 +123,20 @@ final class ResolverLab {
 
   var now: Instant { .milliseconds(time) }
 
-  static func question(_ text: String, _ type: DNSType = .a, options: QuestionTraits.Options = []) -> Question {
-    Question(name: DomainName(text)!.canonical, traits: QuestionTraits(type: type, options: options))
+  static func question(
+    _ text: String, _ type: DNSType = .a, options: QuestionTraits.Options = [], group: PolicyGroup = .open
+  ) -> Question {
+    let traits = QuestionTraits(type: type, options: options, group: group.rawValue)
+    return Question(name: DomainName(text)!.canonical, traits: traits)
   }
 
   func ask(
     _ text: String, _ type: DNSType = .a, ticket: UInt64 = 1, stale: StoredAnswer? = nil,
-    options: QuestionTraits.Options = []
+    options: QuestionTraits.Options = [], group: PolicyGroup = .open
   ) {
     resolver.ask(
-      Self.question(text, type, options: options), waiter: Waiter(core: 0, ticket: ticket), stale: stale, now: now)
+      Self.question(text, type, options: options, group: group), waiter: Waiter(core: 0, ticket: ticket), stale: stale,
+      now: now)
     carryOut()
   }
 
@@ -174,7 +182,11 @@ final class ResolverLab {
   }
 
   private func transmit(_ attempt: UInt64, _ server: SocketAddress, _ bytes: [UInt8], isStream: Bool) {
+    if lacksDescriptors {
+      return later(0) { [unowned self] in resolver.attemptFailed(attempt, .shortage, now: now) }
+    }
     openAttempts.insert(attempt)
+    mostOpenAttempts = max(mostOpenAttempts, openAttempts.count)
     let text = server.address.description
     let query = SeenQuery(server: text, bytes: bytes, isStream: isStream, time: time)
     seen.append(query)
@@ -200,5 +212,7 @@ extension Outcome {
 
   var ttl: UInt32? { if case .fresh(_, let ttl) = self { ttl } else { nil } }
   var failure: DNSExtendedError? { if case .failed(let records) = self { records.extendedError } else { nil } }
+  /// A failure that is not kept.
+  var isPassing: Bool { if case .passing = self { true } else { false } }
   var isStale: Bool { if case .stale = self { true } else { false } }
 }

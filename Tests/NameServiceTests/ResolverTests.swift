@@ -1,3 +1,4 @@
+import CNameService
 import Household
 import TestSupport
 import Testing
@@ -145,6 +146,34 @@ import Wire
     #expect(lab.outcomes.map(\.outcome.address) == ["192.0.2.1", "192.0.2.1"])
   }
 
+  @Test func aServerThatDoesNotUnderstandOneQuestionKeepsItsEDNS() throws {
+    let odd = name("odd.example")
+    let lab = ResolverLab([
+      one: { $0.message.name == odd ? [.error(.formatError).after(5)] : [.a("192.0.2.1").after(5)] }
+    ])
+    lab.ask("odd.example")
+    lab.run(7_000)
+    let asked = lab.seen.count
+    lab.ask("www.example", ticket: 2)
+    lab.run(100)
+    #expect(lab.seen.dropFirst(asked).map(\.hasEDNS) == [true])
+    #expect(lab.outcomes.last?.outcome.address == "192.0.2.1")
+  }
+
+  @Test func anAnswerWithoutSignaturesIsNotKeptForThoseWhoWantThem() {
+    let lab = ResolverLab([
+      one: { $0.hasEDNS ? [.error(.notImplemented).after(5)] : [.a("192.0.2.1").after(5)] }
+    ])
+    for ticket in 1...2 as ClosedRange<UInt64> {
+      lab.ask("www.example", ticket: ticket, options: .wantsDNSSEC)
+      lab.run(100)
+    }
+    lab.ask("www.example", ticket: 3)
+    lab.run(100)
+    #expect(lab.outcomes.map(\.outcome.address) == ["192.0.2.1", "192.0.2.1", "192.0.2.1"])
+    #expect(lab.outcomes.map(\.outcome.ttl) == [0, 0, 300])
+  }
+
   @Test(arguments: [DNSResponseCode.serverFailure, .refused])
   func aLameServerIsPassedOver(_ code: DNSResponseCode) throws {
     let lab = ResolverLab([one: { _ in [.error(code).after(5)] }, two: answers("192.0.2.2")])
@@ -205,6 +234,29 @@ import Wire
     #expect(lab.outcomes.allSatisfy { $0.outcome.address == "192.0.2.2" })
   }
 
+  @Test func slowNamesDoNotMakeALiveServerDead() {
+    let slow = name("slow.example")
+    let lab = ResolverLab([
+      one: { $0.message.name.isWithin(slow) ? [] : [.a("192.0.2.1").after(5)] }
+    ])
+    for number in 0..<40 {
+      lab.ask("n\(number).slow.example", ticket: 1)
+      lab.ask("w\(number).example", ticket: 2)
+      lab.run(50)
+    }
+    lab.run(7_000)
+    for number in 0..<10 { lab.ask("m\(number).slow.example", ticket: 3) }
+    lab.run(10)
+    lab.ask("x.example", ticket: 4)
+    lab.run(120)
+    // A server that is taken for dead has its stale answers given at once, and nobody waits for it.
+    let before = lab.outcomes.count
+    lab.ask("www.example", ticket: 9, stale: stale)
+    #expect(lab.outcomes.count == before)
+    lab.run(20)
+    #expect(lab.outcomes.last?.outcome.address == "192.0.2.1")
+  }
+
   // MARK: Stale answers (RFC 8767)
 
   @Test func aStaleAnswerComesAfterSilenceOf1800Milliseconds() throws {
@@ -250,6 +302,37 @@ import Wire
     lab.ask("www.example", ticket: 2, stale: stale)
     #expect(lab.outcomes.last?.time == 2_000)
     #expect(lab.outcomes.last?.waiters == [2])
+  }
+
+  @Test func whatWasAskedUnderOlderRulesIsGivenAndNotKept() {
+    let lab = ResolverLab([one: { $0.message.name == name("lost.example") ? [] : [.a("192.0.2.1").after(50)] }])
+    lab.ask("www.example")
+    lab.ask("lost.example", ticket: 2)
+    lab.run(10)
+    lab.resolver.configure(
+      ResolverSettings(), forwards: ForwardTable(servers: [ResolverLab.socket(one)]), policy: nil)
+    lab.ask("new.example", ticket: 3)
+    lab.run(10_000)
+    #expect(lab.outcomes.map(\.outcome.address) == ["192.0.2.1", "192.0.2.1", nil])
+    #expect(lab.outcomes.map(\.outcome.ttl) == [0, 300, nil])
+    #expect(lab.outcomes.last?.outcome.isPassing == true)
+  }
+
+  @Test func whatAnUpstreamSaysToBeAuthenticIsNotPassedOn() throws {
+    let lab = ResolverLab([
+      one: { _ in
+        var reply = ScriptedReply.a("192.0.2.1")
+        reply.flags = .authenticData
+        return [reply]
+      }
+    ])
+    lab.ask("www.example", options: .wantsDNSSEC)
+    lab.run(100)
+    guard case .fresh(let records, _) = try #require(lab.outcomes.first).outcome else {
+      Issue.record("no answer")
+      return
+    }
+    #expect(records.flags == [.response, .recursionAvailable])
   }
 
   // MARK: Lifetimes (RFC 2308, RFC 2181)
@@ -329,9 +412,70 @@ import Wire
     for number in 0..<25 { lab.ask("n\(number).example", ticket: UInt64(number)) }
     #expect(lab.resolver.pendingCount == 10)
     #expect(lab.outcomes.count == 15)
+    #expect(lab.outcomes.allSatisfy { $0.outcome.isPassing })
     lab.run(10_000)
     #expect(lab.resolver.pendingCount == 0)
     #expect(lab.outcomes.count == 25)
+  }
+
+  @Test func anIsolatedNetworkHasAThirdOfTheQuestionsUnderWay() {
+    var settings = ResolverSettings()
+    settings.maximumQuestions = 9
+    let lab = ResolverLab([one: silent], settings: settings)
+    for _ in 0..<2 {
+      for number in 0..<20 { lab.ask("g\(number).example", ticket: 1, group: .open.isolated(1 + number % 2)) }
+      #expect(lab.resolver.pendingCount == 3)
+      for number in 0..<6 { lab.ask("h\(number).example", ticket: 2) }
+      #expect(lab.resolver.pendingCount == 9)
+      lab.run(10_000)
+    }
+  }
+
+  @Test func anIsolatedNetworkHasAThirdOfThoseWhoWait() throws {
+    var waiting = WaitingList()
+    func add(_ number: Int, _ group: PolicyGroup) throws(WaitingList.Refusal) -> UInt64? {
+      let message = DNSOutgoingQuery(
+        identifier: 1, name: name("www.example"), type: .a, flags: .recursionDesired, payloadSize: nil,
+        wantsDNSSEC: false
+      ).bytes
+      guard let query = try? DNSQuery(reading: message.span.bytes) else { throw .core }
+      let asker = Asker(
+        path: .datagram(socket: -1, lares_endpoint()), address: IPv6Address(high: 1, low: UInt64(number)),
+        message: message, query: query)
+      return try waiting.add(
+        asker, ResolverLab.question("n\(number % 7).example", group: group), hash: 1, generation: 1)
+    }
+    for number in 0..<WaitingList.maximumIsolated { _ = try add(number, .open.isolated(1)) }
+    #expect(throws: WaitingList.Refusal.core) { try add(9_999, .open.isolated(2)) }
+    #expect(try add(1, .filtered) != nil)
+    // Answers make room.
+    _ = waiting.remove(1)
+    #expect(throws: Never.self) { try add(9_999, .open.isolated(2)) }
+  }
+
+  @Test func aQuestionHoldsTwoSocketsAtMost() {
+    let lab = ResolverLab([one: silent, two: silent])
+    lab.ask("www.example")
+    lab.run(10_000)
+    #expect(lab.seen.count == 8)
+    #expect(lab.mostOpenAttempts == 2)
+  }
+
+  @Test func whoHasNoDescriptorBlamesNoServer() throws {
+    let lab = ResolverLab([one: answers("192.0.2.1", after: 20)])
+    lab.lacksDescriptors = true
+    for ticket in 1...5 {
+      lab.ask("n\(ticket).example", ticket: UInt64(ticket))
+      lab.run(10)
+    }
+    #expect(lab.outcomes.count == 5)
+    #expect(lab.outcomes.allSatisfy { $0.outcome.isPassing })
+    lab.lacksDescriptors = false
+    // A server that were taken for dead would not be waited for.
+    lab.ask("www.example", ticket: 6, stale: stale)
+    lab.run(100)
+    #expect(lab.outcomes.last?.outcome.address == "192.0.2.1")
+    #expect(lab.outcomes.count == 6)
   }
 
   @Test func everyQuestionIsAnsweredOnceUnderLossDelayAndForgery() {

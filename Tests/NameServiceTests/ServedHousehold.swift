@@ -75,11 +75,13 @@ final class ServedHousehold {
   func update(_ leases: [Lease]) { daemon.update(leases: leases, uplinkServers: []) }
 
   /// Asks over UDP from `client`, and is the upstream meanwhile. Nil: no answer within two seconds.
-  func ask(_ question: String, _ type: DNSType = .a, from client: String = "127.0.77.50") throws -> Answer? {
+  func ask(
+    _ question: String, _ type: DNSType = .a, from client: String = "127.0.77.50", isRecursive: Bool = true
+  ) throws -> Answer? {
     let socket = try Self.socket(boundTo: v4(client))
     var server = Self.address(v4(client.hasPrefix("127.0.78.") ? "127.0.78.1" : "127.0.77.1"), port: daemon.port)
     var query = ByteWriter()
-    for word: UInt16 in [0x1234, 0x0100, 1, 0, 0, 1] { query.write(word) }
+    for word: UInt16 in [0x1234, isRecursive ? 0x0100 : 0, 1, 0, 0, 1] { query.write(word) }
     query.write(contentsOf: name(question).wire)
     for word: UInt16 in [type.rawValue, 1] { query.write(word) }
     query.write(contentsOf: [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0])

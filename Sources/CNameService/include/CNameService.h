@@ -73,17 +73,16 @@ int lares_udp_connect(const uint8_t *address, uint32_t length, uint16_t port, ui
 /// A TCP socket that is connecting without blocking. The descriptor, or -1 with errno.
 int lares_tcp_connect(const uint8_t *address, uint32_t length, uint16_t port);
 
-/// The sender's address in network order: copies 4 or 16 bytes to `into` (room for 16) and returns how many.
-uint32_t lares_endpoint_address(const struct lares_endpoint *endpoint, uint8_t *into);
-
-/// The peer's address of a connected socket, in the same form; 0 where there is none.
+/// The peer's address of a connected socket in network order: copies 4 or 16 bytes to `into` (room for 16) and returns
+/// how many; 0 where there is none.
 uint32_t lares_peer_address(int fd, uint8_t *into);
 
 /// The port that a socket is bound to; 0 where it is not.
 uint16_t lares_local_port(int fd);
 
-/// Pins the calling thread to one core (sched_setaffinity(2)). 0, or -1 with errno.
-int lares_pin_thread(int core);
+/// Raises the number of descriptors that this process may have to what setrlimit(2) allows, at most to `most`. The number
+/// it may have now; 0 where the kernel does not tell.
+uint64_t lares_raise_descriptor_limit(uint64_t most);
 
 /// Starts a thread that runs `body(argument)`, with signals blocked. 0, or an error number.
 int lares_thread_start(void (*body)(void *), void *argument, unsigned long *thread);
@@ -98,8 +97,5 @@ void lares_event_close(int fd);
 /// send(2) and recv(2) on a stream without blocking and without SIGPIPE. The count, or -1 with errno.
 long lares_stream_send(int fd, const void *bytes, uint64_t count);
 long lares_receive(int fd, void *into, uint64_t room);
-
-/// Processor time of the calling thread in nanoseconds.
-int64_t lares_thread_time(void);
 
 #endif

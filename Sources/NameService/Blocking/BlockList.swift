@@ -41,6 +41,9 @@ public final class BlockList: Sendable {
   /// What the lists say of a name in lower case on the wire. Allocates nothing.
   public func match(_ name: UnsafeRawBufferPointer) -> BlockMatch { view.match(name) }
 
+  /// Whether a list has the name itself, in lower case on the wire, and not only one above it.
+  func lists(_ name: UnsafeRawBufferPointer) -> Bool { view.lists(name) }
+
   /// The list that blocks, in words for Extended DNS Errors (RFC 8914) and logs.
   public func name(ofList list: Int) -> String {
     if list == Self.maximumLists - 1, lists.count > Self.maximumLists { return "one of the later blocklists" }
@@ -65,6 +68,16 @@ public final class BlockList: Sendable {
       }
       if !marks.isDisjoint(with: .allow) { return .allowed }
       return marks.isDisjoint(with: .block) ? .none : .blocked(list: Int(list))
+    }
+
+    /// Whether the table has the name itself, in lower case on the wire.
+    func lists(_ name: UnsafeRawBufferPointer) -> Bool {
+      var found = false
+      forEachSuffix(of: name, key: table.key) { hash, offset in
+        if offset == 0 { found = table.find(hash) != nil }
+        return true
+      }
+      return found
     }
   }
 }

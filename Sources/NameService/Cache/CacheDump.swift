@@ -84,8 +84,9 @@ enum CacheDump {
     guard let count = reader.readUInt16(), let body = reader.readBytes(Int(count))?.array,
       offsets.allSatisfy({ Int($0) + 4 <= body.count })
     else { return nil }
+    // Earlier versions kept the AD flag of their upstream.
     return AnswerRecords(
-      flags: DNSFlags(rawValue: flags), answerCount: answers, authorityCount: authority,
+      flags: DNSFlags(rawValue: flags).subtracting(.authenticData), answerCount: answers, authorityCount: authority,
       additionalCount: additional, body: body, ttlOffsets: offsets)
   }
 }

@@ -31,6 +31,8 @@ struct QuestionTraits: Hashable, Sendable {
   var type: DNSType { DNSType(rawValue: UInt16(truncatingIfNeeded: packed >> 16)) }
   var options: Options { Options(rawValue: UInt8(truncatingIfNeeded: packed >> 8)) }
   var group: UInt8 { UInt8(truncatingIfNeeded: packed) }
+  /// Asked from an isolated network.
+  var isIsolated: Bool { PolicyGroup(rawValue: group).isIsolated }
 }
 
 /// Secret numbers of this process: without them nobody can choose names that collide.

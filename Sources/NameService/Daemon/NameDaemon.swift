@@ -61,6 +61,8 @@ public final class NameDaemon {
   private var retry: EventLoop.Timer?
   private var timers: [EventLoop.Timer?] = []
 
+  /// Descriptors that the daemon asks for: every question under way may hold two, every connection one.
+  static let mostDescriptors: UInt64 = 16_384
   private static let metricsMilliseconds: Int64 = 5_000
   private static let dumpMilliseconds: Int64 = 600_000
   private static let bindRetryMilliseconds: Int64 = 3_000
@@ -73,6 +75,7 @@ public final class NameDaemon {
     self.loop = loop
     self.log = log
     self.options = options
+    _ = lares_raise_descriptor_limit(Self.mostDescriptors)
     var randomness = SystemRandomness()
     hashKey = NameHashKey(using: &randomness)
     secret = HashSecret(using: &randomness)
@@ -141,6 +144,7 @@ public final class NameDaemon {
     resolver.staleSeconds = settings.serveStaleSeconds
     let rules = NameRules(
       generation: generation, zone: snapshot, groups: PolicyGroups(model, leases: leases, neighbours: neighbours),
+      scopes: NameScopes(model, leases: leases),
       answers: AnswerPolicy(rebinding: RebindingGuard(settings, key: hashKey), blocks: blockLists.list),
       forwards: ForwardTable(servers: servers, zones: settings.forwardZones), resolver: resolver)
     self.rules = rules

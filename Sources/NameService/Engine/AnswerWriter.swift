@@ -3,7 +3,7 @@ import Wire
 /// Writes answers that do not come out of the cache: through an entry in memory of its own, so that there is one way to
 /// write an answer.
 struct AnswerWriter: ~Copyable {
-  /// Room for the largest entry: a head, a name, 65,000 octets of records and the offsets of their TTLs.
+  /// Room for the largest entry: a head, a name, `AnswerRecords.maximumBody` octets and the offsets of their TTLs.
   private static let entrySize = 98_304
   /// Room for the largest message.
   static let messageSize = 65_535
@@ -21,15 +21,15 @@ struct AnswerWriter: ~Copyable {
     message.deallocate()
   }
 
-  /// The whole answer to the query in `question`, good until the next call.
+  /// The whole answer to the query in `question`, good until the next call; SERVFAIL where its records fit no message.
   func write(
     _ answer: StoredAnswer, key: borrowing QuestionKey, question: UnsafeRawBufferPointer, query: DNSQuery,
     terms: CacheEntry.Terms
   ) -> UnsafeRawBufferPointer {
     let size = CacheEntry.size(of: answer.records, wordCount: key.wordCount)
-    guard let start = question.baseAddress, size <= Self.entrySize else {
-      return UnsafeRawBufferPointer(start: nil, count: 0)
-    }
+    guard let start = question.baseAddress, answer.records.body.count <= AnswerRecords.maximumBody,
+      size <= Self.entrySize
+    else { return write(.serverFailure, question: question, query: query, error: .other) }
     let view = CacheEntry(base: entry)
     view.write(answer, key: key, size: size)
     return write(view, question: start, query: query, terms: terms)

@@ -84,7 +84,8 @@ struct HitPath: ~Copyable {
     let slot = UnsafeMutableRawPointer(batch.pointee.datagrams) + index &* Int(LARES_SLOT_SIZE)
     let bytes = UnsafeRawBufferPointer(start: slot, count: length(of: index))
     guard let query = try? DNSQuery(reading: bytes.bytes), query.recordClass == dnsClassInternet,
-      query.ednsVersion == 0, let group = groups.group(of: lares_batch_endpoint(batch, Int32(index)))
+      query.ednsVersion == 0, query.flags.contains(.recursionDesired),
+      let group = groups.group(of: lares_batch_endpoint(batch, Int32(index)))
     else { return 0 }
     let traits = QuestionTraits(query, group: group.rawValue)
     key.fill(name: slot + dnsHeaderLength, length: query.nameLength, traits: traits)

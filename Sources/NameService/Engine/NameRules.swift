@@ -6,17 +6,19 @@ final class NameRules: Sendable {
   let generation: UInt32
   let zone: ZoneSnapshot
   let groups: PolicyGroups
+  let scopes: NameScopes
   let answers: AnswerPolicy
   let forwards: ForwardTable
   let resolver: ResolverSettings
 
   init(
-    generation: UInt32, zone: ZoneSnapshot, groups: PolicyGroups, answers: AnswerPolicy, forwards: ForwardTable,
-    resolver: ResolverSettings
+    generation: UInt32, zone: ZoneSnapshot, groups: PolicyGroups, scopes: NameScopes, answers: AnswerPolicy,
+    forwards: ForwardTable, resolver: ResolverSettings
   ) {
     self.generation = generation
     self.zone = zone
     self.groups = groups
+    self.scopes = scopes
     self.answers = answers
     self.forwards = forwards
     self.resolver = resolver
@@ -34,7 +36,9 @@ final class NameRules: Sendable {
   /// Decides about a name in lower case on the wire: the household's zone, then the blocklists, then the Internet.
   func decide(_ name: UnsafeRawBufferPointer, type: DNSType, group: PolicyGroup) -> Decision {
     if let answer = zone.answer(name, type: type) {
-      let records = AnswerRecords(answer)
+      // The same whether it exists or not.
+      guard scopes.shows(name, to: group) else { return .answer(.hidden) }
+      let records = AnswerRecords(answer).bounded
       guard let target = DomainName(wire: answer.alias) else { return .answer(records) }
       return .alias(records, target: target)
     }
@@ -67,6 +71,8 @@ extension AnswerRecords {
   }
 
   static let canary = nameError
+  /// What an isolated network is told of the household's names that are not for it.
+  static let hidden = nameError
 
   /// NXDOMAIN by our own decision.
   private static var nameError: AnswerRecords {
@@ -83,7 +89,7 @@ extension AnswerRecords {
     flags: [.response, .recursionAvailable], answerCount: 1,
     body: [0xc0, 0x0c, 0, 13, 0, 1, 0, 0, 0x0e, 0x10, 0, 9, 7] + Array("RFC8482".utf8) + [0])
 
-  /// This alias, and behind it what its target's servers said.
+  /// This alias, and behind it what its target's servers said; SERVFAIL where both do not fit one message.
   func followed(by target: AnswerRecords, named name: DomainName) -> AnswerRecords {
     var joined = self
     joined.flags = [.response, .recursionAvailable, DNSFlags(rawValue: target.code.rawValue)]
@@ -95,14 +101,18 @@ extension AnswerRecords {
       joined.flags.insert(DNSFlags(rawValue: DNSResponseCode.serverFailure.rawValue))
       return joined
     }
+    guard body.count + records.body.count <= Self.maximumBody else { return .tooLong }
     joined.answerCount += target.answerCount
     joined.authorityCount = target.authorityCount
-    joined.body += records
+    joined.ttlOffsets = ttlOffsets + records.ttlOffsets.map { UInt16(body.count + $0) }
+    joined.body += records.body
     return joined
   }
 
-  /// The answer and authority records with every name in whole; nil where they are malformed.
-  private func uncompressed(question name: DomainName) -> [UInt8]? {
+  /// The answer and authority records with every name in whole, and where their TTLs are; nil where they are malformed.
+  ///
+  /// Ends early once there is more than a message holds.
+  private func uncompressed(question name: DomainName) -> (body: [UInt8], ttlOffsets: [Int])? {
     var writer = ByteWriter(capacity: dnsHeaderLength + name.wire.count + 4 + body.count)
     writer.pad(dnsHeaderLength)
     writer.write(contentsOf: name.wire)
@@ -112,12 +122,16 @@ extension AnswerRecords {
     let bytes = writer.bytes
     guard let message = DNSMessage(bytes.span.bytes) else { return nil }
     var copied = ByteWriter(capacity: body.count * 2)
+    var ttlOffsets: [Int] = []
     var offset = start
-    for _ in 0..<Int(answerCount) + Int(authorityCount) {
-      guard let record = message.record(at: offset) else { return nil }
+    for _ in 0..<Int(answerCount) + Int(authorityCount) where copied.count <= Self.maximumBody {
+      guard let record = message.record(at: offset), let owner = message.bytes.dnsName(at: record.start)?.name
+      else { return nil }
+      // The TTL stands behind owner, type and class.
+      ttlOffsets.append(copied.count + owner.wire.count + 4)
       message.copy(record, to: &copied)
       offset = record.end
     }
-    return copied.bytes
+    return (copied.bytes, ttlOffsets)
   }
 }

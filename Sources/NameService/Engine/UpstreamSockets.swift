@@ -9,8 +9,8 @@ import Wire
 final class UpstreamSockets {
   /// A message for an attempt came.
   var onMessage: (UInt64, RawSpan) -> Void = { _, _ in }
-  /// The network says that none will come.
-  var onFailure: (UInt64) -> Void = { _ in }
+  /// None will come.
+  var onFailure: (UInt64, AttemptFailure) -> Void = { _, _ in }
 
   private let loop: EventLoop
   private var open: [UInt64: Attempt] = [:]
@@ -34,27 +34,27 @@ final class UpstreamSockets {
   /// Sends one datagram; failures are told by `onFailure`, not before this returns.
   func send(_ bytes: [UInt8], to server: SocketAddress, attempt identifier: UInt64) {
     let descriptor = connectedSocket(to: server)
-    guard descriptor >= 0, lares_stream_send(descriptor, bytes, UInt64(bytes.count)) == bytes.count else {
-      if descriptor >= 0 { close(descriptor) }
-      return failLater(identifier)
-    }
+    guard descriptor >= 0 else { return failLater(identifier, AttemptFailure(code: errno)) }
     let attempt = Attempt(Descriptor(owning: descriptor))
+    guard lares_stream_send(descriptor, bytes, UInt64(bytes.count)) == bytes.count else {
+      return failLater(identifier, AttemptFailure(code: errno))
+    }
     open[identifier] = attempt
     attempt.watch = try? loop.watch(descriptor) { [unowned self] _ in receiveDatagrams(identifier) }
-    if attempt.watch == nil { failLater(identifier) }
+    if attempt.watch == nil { failLater(identifier, .shortage) }
   }
 
   /// Opens a connection and sends one message.
   func connect(_ bytes: [UInt8], to server: SocketAddress, attempt identifier: UInt64) {
     let descriptor = server.address.withNetworkBytes { lares_tcp_connect($0, $1, server.port) }
-    guard descriptor >= 0 else { return failLater(identifier) }
+    guard descriptor >= 0 else { return failLater(identifier, AttemptFailure(code: errno)) }
     let attempt = Attempt(Descriptor(owning: descriptor))
     attempt.outgoing = [UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes[...]
     open[identifier] = attempt
     attempt.watch = try? loop.watch(descriptor, for: .writable) { [unowned self] events in
       goOn(identifier, events)
     }
-    if attempt.watch == nil { failLater(identifier) }
+    if attempt.watch == nil { failLater(identifier, .shortage) }
   }
 
   func end(_ identifier: UInt64) { open.removeValue(forKey: identifier)?.watch?.cancel() }
@@ -71,13 +71,13 @@ final class UpstreamSockets {
     }
   }
 
-  private func failLater(_ identifier: UInt64) {
-    loop.schedule(afterMilliseconds: 0) { [weak self] in self?.fail(identifier) }
+  private func failLater(_ identifier: UInt64, _ failure: AttemptFailure) {
+    loop.schedule(afterMilliseconds: 0) { [weak self] in self?.fail(identifier, failure) }
   }
 
-  private func fail(_ identifier: UInt64) {
+  private func fail(_ identifier: UInt64, _ failure: AttemptFailure) {
     end(identifier)
-    onFailure(identifier)
+    onFailure(identifier, failure)
   }
 
   private func receiveDatagrams(_ identifier: UInt64) {
@@ -87,7 +87,8 @@ final class UpstreamSockets {
       if count >= 0 {
         onMessage(identifier, RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: room[..<count])))
       } else {
-        if errno != EAGAIN { fail(identifier) }
+        let code = errno
+        if code != EAGAIN { fail(identifier, AttemptFailure(code: code)) }
         return
       }
     }
@@ -99,7 +100,8 @@ final class UpstreamSockets {
       let sent = attempt.outgoing.withUnsafeBytes {
         lares_stream_send(attempt.descriptor.number, $0.baseAddress, UInt64($0.count))
       }
-      guard sent >= 0 || errno == EAGAIN else { return fail(identifier) }
+      let code = errno
+      guard sent >= 0 || code == EAGAIN else { return fail(identifier, AttemptFailure(code: code)) }
       attempt.outgoing = attempt.outgoing.dropFirst(max(sent, 0))
       if attempt.outgoing.isEmpty { attempt.watch?.change(to: .readable) }
     } else {
@@ -110,7 +112,12 @@ final class UpstreamSockets {
   private func receiveStream(_ identifier: UInt64, _ attempt: Attempt) {
     let count = lares_receive(attempt.descriptor.number, room.baseAddress, UInt64(room.count))
     guard count > 0 else {
-      if count == 0 || errno != EAGAIN { fail(identifier) }
+      let code = errno
+      if count == 0 {
+        fail(identifier, .network)
+      } else if code != EAGAIN {
+        fail(identifier, AttemptFailure(code: code))
+      }
       return
     }
     attempt.incoming += room[..<count]
@@ -122,6 +129,11 @@ final class UpstreamSockets {
       onMessage(identifier, message.span.bytes)
     }
   }
+}
+
+extension AttemptFailure {
+  /// What an error number of a socket's call means.
+  init(code: Int32) { self = [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) ? .shortage : .network }
 }
 
 extension IPAddress {

@@ -25,6 +25,8 @@ final class Worker {
   }
 
   static let maximumStreams = 256
+  /// Of isolated networks together.
+  static let maximumIsolatedStreams = maximumStreams / 3
   static let maximumStreamsPerClient = 32
 
   let core: Int
@@ -61,8 +63,8 @@ final class Worker {
       resolver.receive(bytes, attempt: attempt, now: Clock.now)
       carryOut()
     }
-    upstream.onFailure = { [unowned self] attempt in
-      resolver.attemptFailed(attempt, now: Clock.now)
+    upstream.onFailure = { [unowned self] attempt, failure in
+      resolver.attemptFailed(attempt, failure, now: Clock.now)
       carryOut()
     }
     load(start.inherited)
@@ -92,7 +94,7 @@ final class Worker {
 
   private func watch() throws(SystemError) {
     for socket in sockets.datagrams { try listen(Port(socket)) }
-    for socket in sockets.streams { try loop.watch(socket) { [unowned self] _ in accept(socket) } }
+    for socket in sockets.streams { try listenForConnections(Port(socket)) }
     let mailbox = mailboxes[core]
     try loop.watch(mailbox.descriptor) { [unowned self] _ in
       for message in mailbox.take() { handle(message) }
@@ -101,7 +103,8 @@ final class Worker {
 
   // MARK: Datagrams
 
-  /// A datagram socket, and the event loop's watch on it while queries are few.
+  /// A listening socket, and the event loop's watch on it: of a datagram socket while queries are few, of the other while
+  /// there is room for connections.
   private final class Port {
     let socket: Int32
     var watch: EventLoop.Watch?
@@ -151,26 +154,48 @@ final class Worker {
 
   // MARK: Connections
 
-  private func accept(_ socket: Int32) {
+  private func listenForConnections(_ port: Port) throws(SystemError) {
+    port.watch = try loop.watch(port.socket) { [unowned self] _ in accept(port) }
+  }
+
+  private func accept(_ port: Port) {
     while true {
-      let descriptor = lares_accept(socket)
-      guard descriptor >= 0 else { return }
-      guard let address = peerAddress(of: descriptor), streams.count < Self.maximumStreams,
-        streams.values.count(where: { $0.address == address }) < Self.maximumStreamsPerClient,
-        rules.groups.view.group(of: address) != nil,
-        let client = try? StreamClient(
-          Descriptor(owning: descriptor), address: address, loop: loop,
-          onQuery: { [unowned self] client, message in
-            handle(message, from: client.address, path: .stream(client))
-          })
-      else {
-        close(descriptor)
-        continue
+      let descriptor = lares_accept(port.socket)
+      guard descriptor >= 0 else {
+        if AttemptFailure(code: errno) == .shortage { pause(port) }
+        return
       }
-      counters.streams += 1
-      if streams.isEmpty { sweepLater() }
-      streams[ObjectIdentifier(client)] = client
+      admit(Descriptor(owning: descriptor))
     }
+  }
+
+  /// Lets connections wait while this machine has no descriptor for them: the socket would be ready all the time.
+  private func pause(_ port: Port) {
+    port.watch?.cancel()
+    port.watch = nil
+    loop.schedule(afterMilliseconds: 100) { [unowned self] in
+      do { try listenForConnections(port) } catch { pause(port) }
+    }
+  }
+
+  /// Serves a connection, or closes it.
+  private func admit(_ connection: consuming Descriptor) {
+    guard let address = peerAddress(of: connection.number), streams.count < Self.maximumStreams,
+      streams.values.count(where: { $0.address == address }) < Self.maximumStreamsPerClient,
+      let group = rules.groups.view.group(of: address),
+      !group.isIsolated || isolatedStreamCount < Self.maximumIsolatedStreams
+    else { return }
+    let client = try? StreamClient(connection, address: address, loop: loop) { [unowned self] client, message in
+      handle(message, from: client.address, path: .stream(client))
+    }
+    guard let client else { return }
+    counters.streams += 1
+    if streams.isEmpty { sweepLater() }
+    streams[ObjectIdentifier(client)] = client
+  }
+
+  private var isolatedStreamCount: Int {
+    streams.values.count { rules.groups.view.group(of: $0.address)?.isIsolated ?? true }
   }
 
   /// Looks after idle connections once a second while there are any.
@@ -220,8 +245,9 @@ final class Worker {
 
   private func handle(_ message: WorkerMessage) {
     switch message {
-    case .question(let question, let hash, let waiter): own(question, hash: hash, waiter)
-    case .outcome(let ticket, let outcome): deliver(outcome, to: ticket)
+    case .question(let question, let hash, let waiter, let generation):
+      own(question, hash: hash, waiter, generation: generation)
+    case .outcome(let ticket, let outcome, let generation): deliver(outcome, to: ticket, generation: generation)
     case .rules(let rules): take(rules)
     case .report: daemon.post(.counters(core: core, currentCounters))
     case .dump: daemon.post(.dump(core: core, dump()))

@@ -2,10 +2,11 @@ import Wire
 
 /// What the cores and the daemon tell each other.
 enum WorkerMessage: Sendable {
-  /// To the core that owns a question: `core` wants an answer under its number `ticket`.
-  case question(Question, hash: UInt64, Waiter)
-  /// Back to the core that asked.
-  case outcome(ticket: UInt64, Outcome)
+  /// To the core that owns a question: `core` wants an answer under its number `ticket`. The question passed the rules of
+  /// `generation`.
+  case question(Question, hash: UInt64, Waiter, generation: UInt32)
+  /// Back to the core that asked. The answer passed the rules of `generation`.
+  case outcome(ticket: UInt64, Outcome, generation: UInt32)
   case rules(NameRules)
   /// Tell the counters.
   case report

@@ -14,7 +14,10 @@ extension Worker {
     let asker = Asker(path: path, address: address, message: Array(message), query: query)
     guard let group = rules.groups.view.group(of: address) else { return refuse(asker, .prohibited) }
     if query.ednsVersion != 0 { return reply(asker, .badVersion) }
-    guard query.recordClass == dnsClassInternet, !query.type.isMeta else { return refuse(asker, .notSupported) }
+    // Type 0 is reserved (RFC 6895 section 3.1), and servers may take a query for it for a malformed one.
+    guard query.recordClass == dnsClassInternet, !query.type.isMeta, query.type.rawValue != 0 else {
+      return refuse(asker, .notSupported)
+    }
     answer(asker, group: group)
   }
 
@@ -48,12 +51,17 @@ extension Worker {
   private func answer(_ asker: Asker, group: PolicyGroup) {
     let now = Self.second(Clock.now)
     fillKey(asker.message, length: asker.query.nameLength, traits: QuestionTraits(asker.query, group: group.rawValue))
-    if let entry = currentEntry(now: now) { return send(entry, to: asker, now: now) }
+    // Without recursion (RFC 1034 section 4.3.2) the household's own data is all there is: what the cache has besides
+    // would tell what others look up.
+    let isRecursive = asker.query.flags.contains(.recursionDesired)
+    if isRecursive, let entry = currentEntry(now: now) { return send(entry, to: asker, now: now) }
     switch decide(group: group, type: asker.query.type) {
     case .answer(let records): answerLocally(asker, records, now: now)
-    case .alias(let records, let target): follow(asker, records, target: target, group: group)
-    case .upstream where !asker.query.flags.contains(.recursionDesired): refuse(asker, .prohibited)
-    case .upstream: ask(asker)
+    case .alias(let records, let target) where isRecursive:
+      follow(asker, records, target: target, group: group)
+    case .alias(let records, _): answerLocally(asker, records, now: now, isKept: false)
+    case .upstream where isRecursive: ask(asker)
+    case .upstream: refuse(asker, .prohibited)
     }
   }
 
@@ -91,7 +99,8 @@ extension Worker {
   /// Whether the rules in force have nothing against an answer.
   private func holds(_ entry: CacheEntry) -> Bool {
     if entry.generation == rules.generation { return true }
-    guard entry.origin == .upstream, let group = PolicyGroup(known: entry.traits.group),
+    let group = PolicyGroup(rawValue: entry.traits.group)
+    guard entry.origin == .upstream,
       rules.decide(entry.name, type: entry.traits.type, group: group) == .upstream, !isObjectionable(entry)
     else { return false }
     entry.generation = rules.generation
@@ -128,13 +137,22 @@ extension Worker {
   /// How long a core keeps the household's own answers; a change of the rules ends them at once.
   private static let localSeconds: UInt32 = 3_600
 
-  private func answerLocally(_ asker: Asker, _ records: AnswerRecords, now: UInt32) {
+  private func answerLocally(_ asker: Asker, _ records: AnswerRecords, now: UInt32, isKept: Bool = true) {
     counters.local += 1
     if records.extendedError == .blocked { hitPath.counters.blocked += 1 }
     let answer = StoredAnswer(
       records: records, origin: .local, stored: now, expires: now + Self.localSeconds, generation: rules.generation)
-    hitPath.keep(answer)
+    if isKept, isWorthKeeping(records, type: asker.query.type) { hitPath.keep(answer) }
     write(answer, to: asker, terms: CacheEntry.Terms(limit: asker.limit, now: now))
+  }
+
+  /// Whether the household's own answer to the question in the key may take room from others.
+  ///
+  /// There are endless names that do not exist, or that are blocked because of what they end in, and any client can ask
+  /// them all: such answers are made anew each time. Names that stand in a list are as many as the list has.
+  private func isWorthKeeping(_ records: AnswerRecords, type: DNSType) -> Bool {
+    if records.extendedError == .blocked { return rules.answers.blocks.lists(hitPath.key.name) }
+    return records.answerCount > 0 && type != .any
   }
 
   /// Writes an answer to the question in the key.
@@ -168,13 +186,14 @@ extension Worker {
     let hash = hitPath.key.hash
     do {
       if case .stream(let client) = asker.path { client.outstanding += 1 }
-      guard let ticket = try waiting.add(asker, question, hash: hash) else { return }
+      guard let ticket = try waiting.add(asker, question, hash: hash, generation: rules.generation)
+      else { return }
       let waiter = Waiter(core: core, ticket: ticket)
       let owner = owner(of: hash)
       if owner == core {
-        own(question, hash: hash, waiter)
+        own(question, hash: hash, waiter, generation: rules.generation)
       } else {
-        mailboxes[owner].post(.question(question, hash: hash, waiter))
+        mailboxes[owner].post(.question(question, hash: hash, waiter, generation: rules.generation))
       }
     } catch {
       if case .stream(let client) = asker.path { client.outstanding -= 1 }
@@ -189,7 +208,9 @@ extension Worker {
   }
 
   /// The owner's part: from its cache, or from upstream.
-  func own(_ question: Question, hash: UInt64, _ waiter: Waiter) {
+  ///
+  /// - Parameter generation: the rules that the question passed; under others the answer is given and not kept.
+  func own(_ question: Question, hash: UInt64, _ waiter: Waiter, generation: UInt32) {
     let now = Clock.now
     let second = Self.second(now)
     fillKey(question)
@@ -199,7 +220,8 @@ extension Worker {
         entry.origin == .failure ? .failed(entry.answer.records) : .fresh(entry.answer.aged(to: second), ttl: left),
         of: question, to: [waiter])
     }
-    resolver.ask(question, waiter: waiter, stale: staleAnswer(at: second), now: now)
+    resolver.ask(
+      question, waiter: waiter, stale: staleAnswer(at: second), isKept: generation == rules.generation, now: now)
     carryOut()
   }
 
@@ -216,9 +238,9 @@ extension Worker {
     keep(outcome, at: Self.second(Clock.now))
     for waiter in waiters {
       if waiter.core == core {
-        deliver(outcome, to: waiter.ticket)
+        deliver(outcome, to: waiter.ticket, generation: rules.generation)
       } else {
-        mailboxes[waiter.core].post(.outcome(ticket: waiter.ticket, outcome))
+        mailboxes[waiter.core].post(.outcome(ticket: waiter.ticket, outcome, generation: rules.generation))
       }
     }
   }
@@ -236,19 +258,21 @@ extension Worker {
         StoredAnswer(
           records: records, origin: .failure, stored: now, expires: now + ResolverSettings.failureTTL,
           generation: rules.generation))
-    case .fresh, .stale: break
+    case .fresh, .stale, .passing: break
     }
   }
 
   /// Answers everybody on this core who waits for a question.
-  func deliver(_ outcome: Outcome, to ticket: UInt64) {
+  ///
+  /// The answer is kept where question and answer passed the rules in force, `generation` being those of the answer.
+  func deliver(_ outcome: Outcome, to ticket: UInt64, generation: UInt32) {
     guard let entry = waiting.remove(ticket) else { return }
     let now = Self.second(Clock.now)
     fillKey(entry.question)
-    keep(outcome, at: now)
+    if generation == rules.generation, entry.generation == generation { keep(outcome, at: now) }
     let (answer, staleTTL): (StoredAnswer, UInt32?)
     switch outcome {
-    case .fresh(let records, _), .failed(let records):
+    case .fresh(let records, _), .failed(let records), .passing(let records):
       answer = StoredAnswer(
         records: records, origin: .upstream, stored: now, expires: now, generation: rules.generation)
       staleTTL = nil
@@ -293,13 +317,5 @@ extension [UInt8] {
 
   mutating func setTTL(_ ttl: UInt32, at offset: Int) {
     for index in 0..<4 { self[offset + index] = UInt8(truncatingIfNeeded: ttl >> UInt32(24 - 8 * index)) }
-  }
-}
-
-extension PolicyGroup {
-  /// Nil for a number that no group has.
-  init?(known value: UInt8) {
-    guard Int(value) < Self.count else { return nil }
-    self.init(rawValue: value)
   }
 }

@@ -18,7 +18,7 @@ struct AnswerPolicy: Sendable {
   /// The first objection to an answer; nil: none.
   func objection(to message: borrowing DNSMessage, question: Question) -> Objection? {
     if let address = rebinding.localAddress(in: message, question: question) { return .localAddress(address) }
-    guard let group = PolicyGroup(known: question.traits.group), group.usesBlocklists,
+    guard PolicyGroup(rawValue: question.traits.group).usesBlocklists,
       blocks.match(question.name) != .allowed
     else { return nil }
     return blockedAlias(in: message)

@@ -3,6 +3,7 @@ public import Wire
 
 /// Clients that the name service treats alike. Part of the cache's key, so there are as few as the policy needs.
 public struct PolicyGroup: RawRepresentable, Sendable, Hashable {
+  /// Bit 0: asks with blocklists. Above it the number of the isolated network, from 1; 0 for all other networks.
   public let rawValue: UInt8
 
   public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -12,10 +13,23 @@ public struct PolicyGroup: RawRepresentable, Sendable, Hashable {
   /// Asks with blocklists.
   public static let filtered = PolicyGroup(rawValue: 1)
 
-  /// Groups there are; raw values count from 0.
-  public static let count = 2
+  /// The number of an isolated network that is not known: its clients see nothing of the house.
+  public static let unknownIsolation = 127
 
-  public var usesBlocklists: Bool { self == .filtered }
+  public var usesBlocklists: Bool { rawValue & 1 != 0 }
+  /// The number of the isolated network, in the order of the configuration from 1; 0 for a network that sees the household's names.
+  public var isolation: Int { Int(rawValue >> 1) }
+  public var isIsolated: Bool { isolation != 0 }
+
+  /// The same with regard to blocklists, in the isolated network of this number.
+  public func isolated(_ number: Int) -> PolicyGroup {
+    PolicyGroup(rawValue: UInt8(clamping: min(number, Self.unknownIsolation) << 1) | rawValue & 1)
+  }
+
+  /// The same network, with or without blocklists.
+  func filtered(_ usesBlocklists: Bool) -> PolicyGroup {
+    PolicyGroup(rawValue: rawValue & ~1 | (usesBlocklists ? 1 : 0))
+  }
 }
 
 /// Which group a client is in, by its address: its device's setting, else its network's.
@@ -31,15 +45,22 @@ public final class PolicyGroups: Sendable {
   ///   - neighbours: the same for addresses that devices gave themselves.
   public init(_ model: HouseholdModel, leases: [Lease] = [], neighbours: [NeighbourFact] = []) {
     var networks: [Network?] = []
+    var isolated = 0
     for network in model.networks {
-      let group: PolicyGroup = network.blocking ? .filtered : .open
+      var group = PolicyGroup.open.filtered(network.blocking)
+      if network.isolated {
+        isolated += 1
+        group = group.isolated(isolated)
+      }
       networks += network.prefixes.map { Network(prefix: $0, group: group) }
     }
     networks += [
       Network(prefix: IPPrefix(.v4(.loopback), length: 8), group: .open),
       Network(prefix: IPPrefix(.v6(.loopback), length: 128), group: .open),
-      // A link-local source tells no network; only neighbours have one.
-      Network(prefix: IPPrefix("fe80::/10"), group: .filtered),
+      // A link-local source tells no network, so it may be in the isolated one.
+      Network(
+        prefix: IPPrefix("fe80::/10"),
+        group: isolated == 0 ? .filtered : .filtered.isolated(PolicyGroup.unknownIsolation)),
     ]
     let addresses = Self.exceptions(model, leases, neighbours).sorted { ($0.high, $0.low) < ($1.high, $1.low) }
     view = View(networks: networks.compactMap(\.self), clients: addresses)
@@ -56,21 +77,21 @@ public final class PolicyGroups: Sendable {
   /// Addresses whose device says other than its network.
   private static func exceptions(_ model: HouseholdModel, _ leases: [Lease], _ neighbours: [NeighbourFact]) -> [Client]
   {
-    var groups: [IPAddress: PolicyGroup] = [:]
+    var groups: [IPAddress: Bool] = [:]
     let settings = [String: Bool](
       model.devices.compactMap { device in device.blocking.map { (device.name, $0) } }, uniquingKeysWith: { $1 })
     func note(_ address: IPAddress, _ device: String?) {
       guard let device, let blocking = settings[device] else { return }
-      groups[address] = blocking ? .filtered : .open
+      groups[address] = blocking
     }
     for neighbour in neighbours { note(neighbour.address, neighbour.device) }
     for lease in leases where lease.state == .active { note(.v4(lease.address), lease.device) }
     for device in model.devices {
       for address in device.addresses { note(address, device.name) }
     }
-    return groups.map { address, group in
+    return groups.map { address, usesBlocklists in
       let (high, low) = halves(address)
-      return Client(high: high, low: low, group: group)
+      return Client(high: high, low: low, usesBlocklists: usesBlocklists)
     }
   }
 
@@ -85,7 +106,7 @@ public final class PolicyGroups: Sendable {
 
   fileprivate struct Client {
     var high, low: UInt64
-    var group: PolicyGroup
+    var usesBlocklists: Bool
   }
 
   fileprivate struct Network {
@@ -129,7 +150,7 @@ public final class PolicyGroups: Sendable {
       while !range.isEmpty {
         let middle = (range.lowerBound + range.upperBound) / 2
         let client = clients[middle]
-        if client.high == high, client.low == low { return client.group }
+        if client.high == high, client.low == low { return network.group.filtered(client.usesBlocklists) }
         range = (client.high, client.low) < (high, low) ? middle + 1..<range.upperBound : range.lowerBound..<middle
       }
       return network.group

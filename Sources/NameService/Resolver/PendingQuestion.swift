@@ -7,6 +7,8 @@ final class PendingQuestion {
   let started: Instant
   let servers: [UpstreamServer]
   var waiters: [Waiter]
+  /// Whether the rules are those that the question passed: otherwise the answer goes to who asked, and is not kept.
+  var isKept: Bool
   /// What may be answered where no server does.
   let stale: StoredAnswer?
   /// When waiters get the stale answer; nil: no more, or there is none.
@@ -30,12 +32,14 @@ final class PendingQuestion {
     let server: UpstreamServer
     let sent: Instant
     let isStream: Bool
+    /// Sent without EDNS because the server did not understand the query with it: its answer says whether that was why.
+    var isPlainTrial = false
     /// When the next server is asked; nil once that has happened. The answer is still welcome.
     var deadline: Instant?
   }
 
   init(
-    _ question: Question, waiter: Waiter, servers: [UpstreamServer], stale: StoredAnswer?, now: Instant,
+    _ question: Question, waiter: Waiter, servers: [UpstreamServer], stale: StoredAnswer?, isKept: Bool, now: Instant,
     settings: ResolverSettings
   ) {
     self.question = question
@@ -43,6 +47,7 @@ final class PendingQuestion {
     self.stale = stale
     started = now
     waiters = [waiter]
+    self.isKept = isKept
     staleDeadline = stale.map { _ in now.advanced(milliseconds: settings.staleAnswerMilliseconds) }
     end = now.advanced(milliseconds: settings.patienceMilliseconds)
   }

@@ -12,6 +12,8 @@ final class Resolver {
   private var policy: AnswerPolicy?
   private var servers: [SocketAddress: UpstreamServer] = [:]
   private var pending: [Question: PendingQuestion] = [:]
+  /// Those of `pending` that come from isolated networks.
+  private var isolatedCount = 0
   private var owners: [UInt64: PendingQuestion] = [:]
   /// Questions with a stale answer that failed lately: not asked anew before.
   private var recheckAt: [Question: Instant] = [:]
@@ -40,7 +42,7 @@ final class Resolver {
     return effects
   }
 
-  /// Other servers or rules from now on. Questions under way go on with the old ones.
+  /// Other servers or rules from now on. Questions under way go on with the old ones, and their answers are not to be kept.
   func configure(_ settings: ResolverSettings, forwards: ForwardTable, policy: AnswerPolicy?) {
     self.settings = settings
     self.forwards = forwards
@@ -48,31 +50,37 @@ final class Resolver {
     let known = Set(forwards.servers + forwards.zones.flatMap(\.servers))
     servers = servers.filter { known.contains($0.key) }
     recheckAt.removeAll()
+    for asking in pending.values { asking.isKept = false }
   }
 
   // MARK: Questions
 
   /// Somebody wants an answer that the cache does not have.
   ///
-  /// - Parameter stale: an expired answer that may still be given.
-  func ask(_ question: Question, waiter: Waiter, stale: StoredAnswer?, now: Instant) {
+  /// - Parameters:
+  ///   - stale: an expired answer that may still be given.
+  ///   - isKept: whether the question passed the rules in force; otherwise the answer is not to be kept.
+  func ask(_ question: Question, waiter: Waiter, stale: StoredAnswer?, isKept: Bool = true, now: Instant) {
     counters.questions += 1
     if let underWay = pending[question] {
       counters.coalesced += 1
       return join(underWay, waiter)
     }
-    guard pending.count < settings.maximumQuestions else {
+    let isIsolated = question.traits.isIsolated
+    guard pending.count < settings.maximumQuestions, !isIsolated || isolatedCount < settings.maximumQuestions / 3
+    else {
       counters.refused += 1
-      return answer(question, stale, [waiter], failure: .failure(.networkError, "too many questions are under way"))
+      return answer(question, stale, [waiter], .passing(.failure(.other, "too many questions are under way")))
     }
     let candidates = forwards.servers(for: question.name).map(server)
     guard !candidates.isEmpty else {
-      return answer(question, stale, [waiter], failure: .failure(.networkError, "no upstream name server is known"))
+      return answer(question, stale, [waiter], .failed(.failure(.networkError, "no upstream name server is known")))
     }
     if let stale, let recheck = recheckAt[question], now < recheck { return giveStale(question, stale, [waiter]) }
     let start = PendingQuestion(
-      question, waiter: waiter, servers: candidates, stale: stale, now: now, settings: settings)
+      question, waiter: waiter, servers: candidates, stale: stale, isKept: isKept, now: now, settings: settings)
     pending[question] = start
+    if isIsolated { isolatedCount += 1 }
     if let stale, candidates.allSatisfy(\.isSilent) {
       // Nobody is there: the answer at once, one more try behind it.
       giveStale(question, stale, start.waiters)
@@ -106,15 +114,23 @@ final class Resolver {
     attempt(asking, server, isStream: false, now)
   }
 
-  private func attempt(_ asking: PendingQuestion, _ server: UpstreamServer, isStream: Bool, _ now: Instant) {
+  private func attempt(
+    _ asking: PendingQuestion, _ server: UpstreamServer, isStream: Bool, isPlainTrial: Bool = false, _ now: Instant
+  ) {
+    // The oldest of those that timed out is the likeliest to be answered yet.
+    while asking.attempts.count >= settings.maximumOpenAttempts, let last = asking.attempts.last {
+      drop(last, of: asking)
+    }
     lastAttempt += 1
     asking.attemptsMade += 1
     asking.asked[ObjectIdentifier(server), default: 0] += 1
-    let query = makeQuery(asking.question, to: server, isStream: isStream, now)
+    let query = makeQuery(
+      asking.question, to: server, isStream: isStream, hasEDNS: !isPlainTrial && server.understandsEDNS(at: now), now)
     let patience = isStream ? 3_000 : server.timeoutMilliseconds
     asking.attempts.append(
       PendingQuestion.Attempt(
         identifier: lastAttempt, query: query, server: server, sent: now, isStream: isStream,
+        isPlainTrial: isPlainTrial,
         deadline: now.advanced(milliseconds: patience)))
     owners[lastAttempt] = asking
     counters.sent += 1
@@ -126,12 +142,11 @@ final class Resolver {
   }
 
   private func makeQuery(
-    _ question: Question, to server: UpstreamServer, isStream: Bool, _ now: Instant
+    _ question: Question, to server: UpstreamServer, isStream: Bool, hasEDNS: Bool, _ now: Instant
   ) -> DNSOutgoingQuery {
     let options = question.traits.options
-    var flags: DNSFlags = [.recursionDesired, .authenticData]
+    var flags: DNSFlags = .recursionDesired
     if options.contains(.checkingDisabled) { flags.insert(.checkingDisabled) }
-    let hasEDNS = server.understandsEDNS(at: now)
     var name = question.name
     if settings.randomisesCase, !isStream, server.keepsCase(at: now) { name = name.randomCase(using: &randomness) }
     return DNSOutgoingQuery(
@@ -146,26 +161,34 @@ final class Resolver {
     else { return }
     let response = UpstreamResponse(bytes, to: attempt.query, lifetimes: settings.lifetimes)
     if response == .unrelated { return noteUnrelated(asking, attempt, now) }
-    attempt.server.noteAnswer(after: Double(now.nanoseconds - attempt.sent.nanoseconds) / 1e6)
+    attempt.server.noteAnswer(
+      after: Double(now.nanoseconds - attempt.sent.nanoseconds) / 1e6, at: now)
     switch response {
     case .unrelated: break
-    case .answer(let records, let ttl): succeed(asking, records, ttl: ttl, message: bytes, now)
+    case .answer(let records, let ttl):
+      if attempt.isPlainTrial { attempt.server.noteNoEDNS(at: now) }
+      // Without DO in the query there are no signatures in the answer: the next may have them.
+      let lacksSignatures = attempt.query.payloadSize == nil && asking.question.traits.options.contains(.wantsDNSSEC)
+      succeed(asking, records, ttl: lacksSignatures ? 0 : ttl, message: bytes, now)
     case .truncated where !attempt.isStream: retry(asking, attempt, isStream: true, now)
     case .otherCase where !attempt.isStream:
       attempt.server.noteFoldedCase(at: now)
       retry(asking, attempt, isStream: true, now)
     case .notUnderstood where attempt.query.payloadSize != nil:
-      attempt.server.noteNoEDNS(at: now)
-      retry(asking, attempt, isStream: attempt.isStream, now)
+      retry(asking, attempt, isStream: attempt.isStream, isPlainTrial: true, now)
     case .truncated, .otherCase, .notUnderstood, .failed: fail(asking, attempt, now)
     }
   }
 
-  /// The network says that an attempt will have no answer: port unreachable, connection refused or reset, no route.
-  func attemptFailed(_ identifier: UInt64, now: Instant) {
+  /// An attempt will have no answer.
+  func attemptFailed(_ identifier: UInt64, _ failure: AttemptFailure = .network, now: Instant) {
     guard let asking = owners[identifier],
       let attempt = asking.attempts.first(where: { $0.identifier == identifier })
     else { return }
+    guard failure == .network else {
+      drop(attempt, of: asking)
+      return finishIfOverloaded(asking)
+    }
     // A server without TCP lives nevertheless.
     if !attempt.isStream { attempt.server.noteSilence(at: now, isCertain: true) }
     drop(attempt, of: asking)
@@ -180,11 +203,13 @@ final class Resolver {
   }
 
   private func retry(
-    _ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, isStream: Bool, _ now: Instant
+    _ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, isStream: Bool, isPlainTrial: Bool = false,
+    _ now: Instant
   ) {
     drop(attempt, of: asking)
     guard asking.attemptsMade < settings.maximumAttempts else { return finishIfSilent(asking, now) }
-    self.attempt(asking, attempt.server, isStream: isStream, now)
+    self.attempt(
+      asking, attempt.server, isStream: isStream, isPlainTrial: isPlainTrial || attempt.isPlainTrial, now)
   }
 
   private func fail(_ asking: PendingQuestion, _ attempt: PendingQuestion.Attempt, _ now: Instant) {
@@ -226,7 +251,7 @@ final class Resolver {
     for index in asking.attempts.indices {
       guard let due = asking.attempts[index].deadline, due <= now else { continue }
       asking.attempts[index].deadline = nil
-      asking.attempts[index].server.noteSilence(at: now)
+      asking.attempts[index].server.noteTimeout(ofQuerySent: asking.attempts[index].sent, at: now)
       counters.timeouts += 1
       isSilent = true
     }
@@ -260,6 +285,14 @@ final class Resolver {
     if asking.attempts.isEmpty { finishWithFailure(asking, now) }
   }
 
+  /// Ends where this machine had no room for the only attempt: more would have none either.
+  private func finishIfOverloaded(_ asking: PendingQuestion) {
+    guard asking.attempts.isEmpty else { return }
+    counters.refused += 1
+    finish(
+      asking, asking.stale.map { .stale($0) } ?? .passing(.failure(.other, "no descriptor or memory is free to ask")))
+  }
+
   private func finishWithFailure(_ asking: PendingQuestion, _ now: Instant) {
     let servers = asking.servers.map(\.address.description).joined(separator: ", ")
     let failure =
@@ -274,12 +307,13 @@ final class Resolver {
   private func finish(_ asking: PendingQuestion, _ outcome: Outcome) {
     for attempt in asking.attempts { drop(attempt, of: asking) }
     pending[asking.question] = nil
+    if asking.question.traits.isIsolated { isolatedCount -= 1 }
     switch outcome {
     case .stale: counters.stale += UInt64(asking.waiters.count)
-    case .failed: counters.failures += UInt64(asking.waiters.count)
+    case .failed, .passing: counters.failures += UInt64(asking.waiters.count)
     case .fresh: break
     }
-    effects.append(.answer(asking.question, outcome, asking.waiters))
+    effects.append(.answer(asking.question, asking.isKept ? outcome : outcome.unkept, asking.waiters))
   }
 
   private func giveStale(_ question: Question, _ stale: StoredAnswer, _ waiters: [Waiter]) {
@@ -287,10 +321,10 @@ final class Resolver {
     effects.append(.answer(question, .stale(stale), waiters))
   }
 
-  private func answer(_ question: Question, _ stale: StoredAnswer?, _ waiters: [Waiter], failure: AnswerRecords) {
+  private func answer(_ question: Question, _ stale: StoredAnswer?, _ waiters: [Waiter], _ failure: Outcome) {
     if let stale { return giveStale(question, stale, waiters) }
     counters.failures += UInt64(waiters.count)
-    effects.append(.answer(question, .failed(failure), waiters))
+    effects.append(.answer(question, failure, waiters))
   }
 }
 

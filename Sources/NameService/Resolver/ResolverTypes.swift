@@ -24,6 +24,25 @@ enum Outcome: Equatable, Sendable {
   case stale(StoredAnswer)
   /// Nobody could answer. To be kept for some seconds (RFC 9520).
   case failed(AnswerRecords)
+  /// A failure that says nothing of the question: too much is under way here, or the rules have changed. Never to be kept.
+  case passing(AnswerRecords)
+
+  /// The same for those who wait, and not to be kept.
+  var unkept: Outcome {
+    switch self {
+    case .fresh(let records, _): .fresh(records, ttl: 0)
+    case .failed(let records): .passing(records)
+    case .stale, .passing: self
+    }
+  }
+}
+
+/// Why an attempt will have no answer.
+enum AttemptFailure: Equatable, Sendable {
+  /// The network says so: port unreachable, connection refused or reset, no route.
+  case network
+  /// This machine has no descriptor or memory for it, which says nothing of the server.
+  case shortage
 }
 
 /// What the resolver wants done. The edge owns sockets; an attempt is one socket.
@@ -50,8 +69,10 @@ struct ResolverSettings: Sendable, Equatable {
   var patienceMilliseconds: Int64 = 6_000
   /// Queries sent for one question at most.
   var maximumAttempts = 8
-  /// Questions under way at a time; more are refused.
-  var maximumQuestions = 2_048
+  /// Queries of one question that wait for an answer at a time, the timed out among them: each holds a descriptor.
+  var maximumOpenAttempts = 2
+  /// Questions under way at a time, a third of them from isolated networks; more are refused.
+  var maximumQuestions = 1_024
   /// Random letter case in queries, checked in answers: more for a forger to guess.
   var randomisesCase = true
   /// TTL of a stale answer (RFC 8767 section 4) and seconds that a failure is kept (RFC 9520 section 3.2).

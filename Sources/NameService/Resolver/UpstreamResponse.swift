@@ -66,8 +66,8 @@ extension UpstreamResponse {
     if reader.extendedCode != 0 { return reader.extendedCode == 1 ? .notUnderstood : .failed(.serverFailure) }
     let isNegative = code == .nameError || !reader.hasAnswerToType
     if isNegative, reader.isReferral { return .failed(.serverFailure) }
+    // AD is not passed on: it came over a path that anybody can forge (RFC 4035 section 4.9.3).
     var records = AnswerRecords(flags: [.response, .recursionAvailable])
-    records.flags.formUnion(message.flags.intersection(.authenticData))
     records.flags.formUnion(DNSFlags(rawValue: code.rawValue))
     records.answerCount = UInt16(message.answerCount)
     records.authorityCount = UInt16(message.authorityCount)
@@ -129,7 +129,7 @@ private struct SectionReader {
         keep(record)
       }
     }
-    return keptEnd - question.end <= 65_000
+    return keptEnd - question.end <= AnswerRecords.maximumBody
   }
 
   private mutating func keep(_ record: DNSMessage.Record) {

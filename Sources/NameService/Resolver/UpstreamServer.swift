@@ -7,6 +7,7 @@ final class UpstreamServer {
   /// Smoothed round-trip time and its variation in milliseconds (RFC 6298); nil before the first answer.
   private(set) var roundTrip: (smoothed: Double, variation: Double)?
   private(set) var consecutiveTimeouts = 0
+  private var lastAnswer: Instant?
   private var silentUntil: Instant?
   private var backoffMilliseconds: Int64 = 1_000
   private var plainUntil: Instant?
@@ -44,22 +45,24 @@ final class UpstreamServer {
   /// Milliseconds by which servers are compared; a server that was never asked is worth a try.
   var estimate: Double { (roundTrip?.smoothed ?? 0) + Double(consecutiveTimeouts) * 400 }
 
-  /// An answer of any kind came after `milliseconds`.
-  func noteAnswer(after milliseconds: Double) {
+  /// An answer of any kind came at `now`, after `milliseconds`.
+  func noteAnswer(after milliseconds: Double, at now: Instant) {
     if let old = roundTrip {
       let deviation = abs(milliseconds - old.smoothed)
       roundTrip = (old.smoothed * 0.875 + milliseconds * 0.125, old.variation * 0.75 + deviation * 0.25)
     } else {
       roundTrip = (milliseconds, milliseconds / 2)
     }
-    noteLife()
-  }
-
-  /// It answered, but how fast is not known.
-  func noteLife() {
+    lastAnswer = now
     consecutiveTimeouts = 0
     silentUntil = nil
     backoffMilliseconds = 1_000
+  }
+
+  /// A query sent at `sent` was not answered in time. A server that has answered others since then lives: the name is slow.
+  func noteTimeout(ofQuerySent sent: Instant, at now: Instant) {
+    if let lastAnswer, lastAnswer >= sent { return }
+    noteSilence(at: now)
   }
 
   /// No answer came in time, or the network said that none will.

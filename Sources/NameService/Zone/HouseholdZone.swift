@@ -84,7 +84,9 @@ public struct HouseholdZone: Sendable {
           // A guest may say any hardware address: what it gets by that stays with the guests.
           guard let name = below.prepending(device)?.canonical else { continue }
           names.append(HouseName(name: name, addresses: [address], source: .device))
-        } else if !names[place].addresses.contains(address) {
+        } else if names[place].addresses.count < ZoneCompiler.maximumAddresses,
+          !names[place].addresses.contains(address)
+        {
           names[place].addresses.append(address)
         }
       } else if let label = leaseNames.labels[lease.address], let below = rules.domain(ofNetwork: lease.network),

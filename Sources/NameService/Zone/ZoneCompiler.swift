@@ -11,6 +11,8 @@ struct ZoneCompiler {
     var records: [ZoneRecord]
   }
 
+  /// Addresses of one name and family that an answer has at most; more help nobody.
+  static let maximumAddresses = 64
   /// Aliases that a chain may have; longer ones, and circles, are answered with SERVFAIL.
   static let longestChain = 8
 
@@ -251,12 +253,15 @@ struct ZoneCompiler {
     return ByteSpan(offset: UInt32(start), count: UInt32(bytes.count - start))
   }
 
-  /// Writes a set, each of its data once.
+  /// Writes a set, each of its data once; of addresses the first ones.
   @discardableResult
   private mutating func writeSet(_ set: Range<Int>, owner: [UInt8]?) -> (span: ByteSpan, count: Int) {
     var written: [Int] = []
+    let type = records[order[set.lowerBound]].type
+    let most = type == .a || type == .aaaa ? Self.maximumAddresses : .max
     let span = record { compiler in
       for index in compiler.order[set] {
+        guard written.count < most else { break }
         guard !written.contains(where: { compiler.records[$0].data == compiler.records[index].data }) else { continue }
         compiler.write(index, owner: owner)
         written.append(index)

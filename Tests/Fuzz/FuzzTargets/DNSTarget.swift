@@ -127,8 +127,33 @@
         try promise(answer.count <= limit, "\(answer.count) octets for a limit of \(limit)")
         try checkReadable(answer, question, maximumTTL: lifetimes.maximum)
       }
-      _ = records.followed(by: records, named: question.name)
+      try checkAlias(records, question, key)
       try checkKeeping(stored, key)
+    }
+
+    /// An answer behind an alias of the household can be given too, with every TTL set where it is stale.
+    private static func checkAlias(
+      _ records: AnswerRecords, _ question: DNSMessage.Question, _ key: borrowing QuestionKey
+    ) throws {
+      let joined = records.followed(by: records, named: question.name)
+      try promise(joined.body.count <= AnswerRecords.maximumBody, "\(joined.body.count) octets of records")
+      try promise(
+        joined.ttlOffsets.allSatisfy { Int($0) + 4 <= joined.body.count }, "a TTL behind the records")
+      let alias = AnswerRecords(flags: .response).followed(by: records, named: question.name)
+      let asked = DNSOutgoingQuery(
+        identifier: 1, name: question.name, type: question.type, flags: .recursionDesired, payloadSize: 1_232,
+        wantsDNSSEC: false
+      ).bytes
+      let read = try DNSQuery(reading: asked.span.bytes)
+      let stored = StoredAnswer(records: alias, origin: .upstream, stored: 0, expires: 300, generation: 1)
+      let writer = AnswerWriter()
+      let answer = asked.withUnsafeBytes {
+        Array(
+          writer.write(
+            stored, key: key, question: $0, query: read,
+            terms: CacheEntry.Terms(limit: AnswerWriter.messageSize, now: 10, staleTTL: 30)))
+      }
+      try checkReadable(answer, question, maximumTTL: 30)
     }
 
     private static func checkReadable(_ answer: [UInt8], _ question: DNSMessage.Question, maximumTTL: UInt32) throws {
