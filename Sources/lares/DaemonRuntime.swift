@@ -58,6 +58,7 @@ final class DaemonRuntime {
   private func refreshEverySecond() {
     loop.schedule(afterMilliseconds: 1_000) { [unowned self] in
       publish()
+      log.flush()
       refreshEverySecond()
     }
   }
