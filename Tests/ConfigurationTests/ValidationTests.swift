@@ -266,8 +266,8 @@ import Testing
       adding: "[log]\nremote = \"collector.example:514\"",
       "36:10: log.remote: found \"collector.example:514\", expected an address, with a port where it is not 514"),
     Case(
-      adding: "[log]\nlevel = \"warn\"",
-      "36:9: log.level: found \"warn\", expected \"debug\", \"info\", \"notice\", \"warning\" or \"error\"; "
+      adding: "[log]\nlevel = \"warnings\"",
+      "36:9: log.level: found \"warnings\", expected \"debug\", \"info\", \"notice\", \"warning\" or \"error\"; "
         + "did you mean \"warning\"?"),
   ]
 
