@@ -2,7 +2,7 @@ import HostSystem
 import Household
 import Wire
 
-/// Takes the lines of all daemons, keeps them in the ring, and sends them to the household's syslog receiver.
+/// Takes the lines of all daemons, keeps them, but for passing ones, in the ring, and sends them to the household's syslog receiver.
 final class LogKeeper {
   let ring: LogRing
   private var listener: DatagramListener?
@@ -67,7 +67,7 @@ final class LogKeeper {
     }
     counts.lines += 1
     counts.lost += line.lost ?? 0
-    ring.append(line)
+    if line.isPassing != true { ring.append(line) }
     if line.level >= settings.level { send(line) }
   }
 

@@ -36,15 +36,23 @@ public struct Log: Sendable {
     write(.error, message, fields)
   }
 
+  /// A line of which there may be very many, because somebody else decides when one is written. The router's own log does
+  /// not keep it, so that it takes no other line's place.
+  public func passing(_ message: @autoclosure () -> String, _ fields: [String: String] = [:]) {
+    write(.info, message, fields, isPassing: true)
+  }
+
   /// Hands on lines that control could not take when they were written. Each line tries that too.
   public func flush() { channel?.flush() }
 
   /// One line in one write(2), so that lines of several daemons do not mix.
-  private func write(_ level: Level, _ message: () -> String, _ fields: [String: String]) {
+  private func write(_ level: Level, _ message: () -> String, _ fields: [String: String], isPassing: Bool? = nil) {
     guard level >= minimum else { return }
     let message = message()
     channel?.send(
-      LogLine(time: Clock.wallMilliseconds, daemon: daemon, level: level, message: message, fields: fields))
+      LogLine(
+        time: Clock.wallMilliseconds, daemon: daemon, level: level, message: message, fields: fields,
+        isPassing: isPassing))
     var line: [UInt8]
     if isTerminal {
       let details = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()

@@ -10,6 +10,8 @@ public struct LogLine: Codable, Sendable, Equatable {
   public var level: LogLevel
   public var message: String
   public var fields: [String: String]
+  /// Whether it is one of very many, e.g. of a dropped packet: control sends it on and does not keep it; nil: no.
+  public var isPassing: Bool?
   /// Lines of the same process that were thrown away before this one; nil: none.
   public var lost: Int?
 
@@ -19,13 +21,15 @@ public struct LogLine: Codable, Sendable, Equatable {
   private static let lastTime: Int64 = 253_402_300_799_999
 
   public init(
-    time: Int64, daemon: String, level: LogLevel, message: String, fields: [String: String] = [:], lost: Int? = nil
+    time: Int64, daemon: String, level: LogLevel, message: String, fields: [String: String] = [:],
+    isPassing: Bool? = nil, lost: Int? = nil
   ) {
     self.time = time
     self.daemon = daemon
     self.level = level
     self.message = message
     self.fields = fields
+    self.isPassing = isPassing
     self.lost = lost
   }
 

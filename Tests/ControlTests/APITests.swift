@@ -158,6 +158,7 @@ import Testing
     let log = Log(daemon: "names", folders: folders)
     log.info("a lease ended", ["name": "phone"])
     log.debug("not written")
+    log.passing("not kept")
     Log(daemon: "network", folders: folders).warning("wan0 is away")
     let other = try DatagramSender(to: .unix(path: folders.logSocket))
     for bytes in [[], Array("{}".utf8), [0xff], [UInt8](repeating: 0x20, count: 100_000)] { try other.send(bytes) }

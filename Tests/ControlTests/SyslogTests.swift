@@ -1,7 +1,9 @@
+import Glibc
 import HostSystem
 import Household
 import TestSupport
 import Testing
+import Wire
 
 @testable import Control
 
@@ -64,6 +66,42 @@ import Testing
     }
   }
 
+  @Test(arguments: [IPAddress("127.0.0.1"), IPAddress("::1")])
+  func linesOfTheLevelArriveInBothFamilies(_ address: IPAddress?) throws {
+    let address = try #require(address)
+    let receiver = try ReceivingSocket(address)
+    let folder = try TemporaryFolder()
+    let loop = try EventLoop()
+    let log = Log(daemon: "names", folders: folder.folders)
+    let keeper = LogKeeper(folders: folder.folders, loop: loop, log: log)
+    keeper.apply(
+      LogSettings(remote: SocketAddress(address, port: receiver.port), level: .notice), host: "router.home.arpa")
+    log.info("not for others")
+    log.error("for all")
+    try loop.runOnce(limitMilliseconds: 1_000)
+    #expect(keeper.ring.answer(try LogQuery(HTTPRequestHead(method: "GET", target: "/", fields: []))).lines.count == 2)
+    let text = String(decoding: receiver.next(), as: UTF8.self)
+    #expect(SyslogGrammar.accepts(text) && text.hasPrefix("<27>") && text.hasSuffix("for all"), "\(text)")
+    #expect(receiver.next() == [] && keeper.problems == [])
+  }
+
+  @Test func aReceiverThatCannotBeReachedIsAProblemAndNothingElse() throws {
+    let folder = try TemporaryFolder()
+    let loop = try EventLoop()
+    let log = Log(daemon: "names", folders: folder.folders)
+    let keeper = LogKeeper(folders: folder.folders, loop: loop, log: log)
+    // A broadcast address is refused to who has not asked for it.
+    let nowhere = SocketAddress(.v4(IPv4Address(255, 255, 255, 255)), port: 514)
+    keeper.apply(LogSettings(remote: nowhere), host: "router.home.arpa")
+    log.info("kept")
+    try loop.runOnce(limitMilliseconds: 1_000)
+    #expect(keeper.problems.count == 1)
+    #expect(keeper.problems.first?.hasPrefix("log lines are not sent: sending to 255.255.255.255:514: ") == true)
+    keeper.apply(LogSettings(), host: "router.home.arpa")
+    #expect(keeper.problems == [])
+    #expect(keeper.metrics["lares_log_unsent_total"]?.value == 1)
+  }
+
   @Test func twoFieldsNeverHaveOneName() {
     let text = message("", fields: ["a b": "1", "a_b": "2", String(repeating: "k", count: 40): "3"])
     #expect(text.contains("[lares@32473 a_b=\"1\" \(String(repeating: "k", count: 32))=\"3\"] "))
@@ -75,5 +113,47 @@ import Testing
     #expect(SyslogGrammar.accepts(text), "\(text)", sourceLocation: location)
     #expect(bytes.count <= Syslog.byteLimit, sourceLocation: location)
     #expect(text.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 }, sourceLocation: location)
+  }
+}
+
+/// A UDP socket on a loopback address.
+private struct ReceivingSocket: ~Copyable {
+  let port: UInt16
+  private let descriptor: Descriptor
+
+  init(_ address: IPAddress) throws {
+    let isV4 = address.family == .v4
+    let number = socket(isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    descriptor = Descriptor(owning: number)
+    var storage = sockaddr_storage()
+    var size = socklen_t(isV4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size)
+    withUnsafeMutableBytes(of: &storage) { bytes in
+      if isV4 {
+        bytes.storeBytes(
+          of: sockaddr_in(
+            sin_family: sa_family_t(AF_INET), sin_port: 0, sin_addr: in_addr(s_addr: UInt32(0x7f00_0001).bigEndian),
+            sin_zero: (0, 0, 0, 0, 0, 0, 0, 0)), as: sockaddr_in.self)
+      } else {
+        var loopback = sockaddr_in6()
+        loopback.sin6_family = sa_family_t(AF_INET6)
+        loopback.sin6_addr = in6addr_loopback
+        bytes.storeBytes(of: loopback, as: sockaddr_in6.self)
+      }
+    }
+    let result = withUnsafeMutablePointer(to: &storage) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        bind(number, address, size) == 0 ? getsockname(number, address, &size) : -1
+      }
+    }
+    guard result == 0 else { throw SystemError("binding \(address)") }
+    // The port is at the same place in both families.
+    port = withUnsafeBytes(of: &storage) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) }
+  }
+
+  /// The next datagram that is there; empty where none is.
+  func next() -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    let count = recv(descriptor.number, &buffer, buffer.count, 0)
+    return Array(buffer.prefix(max(0, count)))
   }
 }

@@ -86,7 +86,7 @@ extension HouseholdSchema {
       ),
       Field(
         "level", \.level, .choice(), blank: blank.log, example: "\"warning\"",
-        "The least level that is sent. The router's own log has every line."),
+        "The least level that is sent. The router's own log has every line but those of dropped packets."),
     ]),
     "Where log lines go besides the router's own log (`lares log`).")
 }
