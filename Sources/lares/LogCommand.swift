@@ -15,9 +15,9 @@ struct LogCommand: ParsableCommand {
       lares firewall log; to send each line to another machine as well, set log.remote.
 
       Examples:
-        lares log lease                         lines with "lease" in the message or a field
-        lares log --level warning --since 1d    what went wrong since yesterday
-        lares log --daemon names --follow       what the name service reports, as it happens
+        lares log lease                       lines about leases
+        lares log --level warning --since 1d  what went wrong since yesterday
+        lares log --daemon names --follow     the name service, as it happens
       """)
 
   /// Who writes lines: the daemons, and `lares run`, which starts them.
@@ -25,9 +25,9 @@ struct LogCommand: ParsableCommand {
 
   @Argument(help: "What the message or a field (as key=value) has in it, in capital or small letters.")
   var text: String?
-  @Option(help: "Only lines of this daemon: control, network, addresses, names, or run, which starts them.")
+  @Option(help: "Only lines of this daemon; run is the one that starts the others.")
   var daemon: Source?
-  @Option(help: "Only lines of this level and above: debug, info, notice, warning, error.") var level: LogLevel?
+  @Option(help: "Only lines of this level and above.") var level: LogLevel?
   @Option(help: ArgumentHelp("Only lines of this time until now: 90s, 45m, 2h, 1d.", valueName: "time"))
   var since: String?
   @Option(help: "How many lines, the newest of those that fit: 1 to 1000.") var limit = 100

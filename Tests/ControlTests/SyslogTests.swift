@@ -44,6 +44,17 @@ import Wire
     Self.expectGrammar(Array(expected.utf8))
   }
 
+  @Test(arguments: [
+    ("<30>1", "<30>2"), ("<30>", "<38>"), (".123Z", ".123"), ("T14", " 14"), ("router.home.arpa", ""), ("lares-", ""),
+    ("a=\"1\"", "a=\"1]\""), ("a=\"1\"", "a=\"\\n\""), ("a=", "a b="), ("]", ""), ("\u{feff}", ""),
+  ]) func theGrammarRefusesWhatIsWrong(_ right: String, _ wrong: String) {
+    let text = message("hello", fields: ["a": "1"])
+    #expect(SyslogGrammar.accepts(text) && text.unicodeScalars.contains("\u{feff}"))
+    let changed = String(
+      decoding: Array(text.utf8).replacing(Array(right.utf8), with: Array(wrong.utf8)), as: UTF8.self)
+    #expect(changed != text && !SyslogGrammar.accepts(changed), "\(changed)")
+  }
+
   @Test(
     arguments: [
       (0, "1970-01-01T00:00:00.000Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"),
