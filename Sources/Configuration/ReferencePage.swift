@@ -124,5 +124,8 @@ public enum ReferencePage {
     [metrics]
     listen = "192.168.77.1:9100"
     token = { secret = "metrics" }
+
+    [log]
+    remote = "192.168.77.10"
     """
 }

@@ -1,3 +1,4 @@
+public import HostSystem
 public import Household
 
 /// What `GET /v1/status` answers.
@@ -82,6 +83,14 @@ public struct FirewallReport: Codable, Sendable {
 public struct LoggedDrop: Codable, Sendable {
   public var key: String
   public var packet: FirewallLogEntry
+}
+
+/// What `GET /v1/log` answers.
+public struct LogReport: Codable, Sendable {
+  /// Oldest first.
+  public var lines: [LogLine]
+  /// Give it as `after` to get what came since.
+  public var next: String
 }
 
 /// The answer to a change of the configuration.

@@ -71,6 +71,9 @@ extension ControlDaemon {
       let after = request.head.queryValue("after") ?? ""
       let entries = facts.firewallLog.values.filter { $0.key > after }.sorted { $0.key < $1.key }
       return try json(entries.map { LoggedDrop(key: $0.key, packet: $0.value) })
+    case ("GET", "log", []):
+      let answer = logKeeper.ring.answer(try LogQuery(request.head))
+      return try json(LogReport(lines: answer.lines, next: answer.next.description))
     case ("GET", "dns", []): return try json(namesReport())
     case ("GET", "configuration", []): return try json(committed())
     case (_, "configuration", let rest): return try configuration(method, rest, request, caller)
@@ -93,7 +96,7 @@ extension ControlDaemon {
   }
 
   private func metricsResponse() -> APIResponse {
-    let all = facts.metrics.reduce(into: [:]) { $0.merge($1.values) { old, _ in old } }
+    let all = facts.metrics.reduce(into: logKeeper.metrics) { $0.merge($1.values) { old, _ in old } }
     return APIResponse(contentType: "text/plain; version=0.0.4", body: Array(Metrics.text(all).utf8))
   }
 

@@ -30,7 +30,8 @@ extension ControlDaemon {
 
   private func daemonReports() -> [DaemonReport] {
     let control = DaemonReport(
-      name: "control", isRunning: true, appliedCommit: own.appliedCommit, problems: own.problems, notes: own.notes)
+      name: "control", isRunning: true, appliedCommit: own.appliedCommit, problems: own.problems + logKeeper.problems,
+      notes: own.notes)
     return [control]
       + Self.appliers.map { name in
         let reader = facts.daemons[name]

@@ -16,6 +16,7 @@ public final class ControlDaemon {
   /// The model of the commit in force.
   private(set) var model: HouseholdModel?
   let facts: FactsInUse
+  let logKeeper: LogKeeper
   /// What daemons know to be wrong with a household that the configuration's own rules accept.
   let furtherCheck: (HouseholdModel) throws -> Void
 
@@ -53,6 +54,7 @@ public final class ControlDaemon {
     self.loop = loop
     self.log = log
     self.ownerUser = ownerUser
+    logKeeper = LogKeeper(folders: folders, loop: loop, log: log)
     candidate = CandidateFiles(folder: configurationFolder)
     let state = folders.state(of: "control")
     secrets = try SecretStore(folder: state + "/secrets")
@@ -134,6 +136,7 @@ public final class ControlDaemon {
       own.appliedCommit = head.number
       try configuration.set(
         "head", ConfigurationFact(commit: head.number, files: head.files, folder: candidate.folder))
+      logKeeper.apply(parsed.log, host: "\(parsed.routerName).\(parsed.domain)")
       serveMetrics(parsed.metrics)
     } catch {
       let problem = "commit \(head.number) could not be put in force: \(error)"

@@ -18,6 +18,13 @@ public enum Clock {
     return UnixTime(time.tv_sec)
   }
 
+  /// Wall-clock time in milliseconds since 1970-01-01 00:00 UTC.
+  public static var wallMilliseconds: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
   /// The kernel's random identifier of this boot, `/proc/sys/kernel/random/boot_id`; empty where there is none.
   public static var bootIdentifier: String {
     guard let bytes = try? File.read("/proc/sys/kernel/random/boot_id") else { return "" }

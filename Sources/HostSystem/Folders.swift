@@ -23,6 +23,9 @@ public struct Folders: Sendable, Equatable {
   /// The API's socket.
   public var controlSocket: String { run + "/control/socket" }
 
+  /// The socket that takes the daemons' log lines, a datagram each.
+  public var logSocket: String { run + "/control/log" }
+
   /// The folder of a daemon's own durable files, e.g. `names`.
   public func state(of daemon: String) -> String { state + "/" + daemon }
 }

@@ -168,7 +168,7 @@ public final class StreamSocket {
 }
 
 /// Calls `body` with the address of a path.
-private func withUnixAddress(
+func withUnixAddress(
   _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
 ) throws(SystemError) {
   var address = sockaddr_un()
@@ -182,7 +182,7 @@ private func withUnixAddress(
 }
 
 /// Calls `body` with an Internet address as the kernel takes it.
-private func withInternetAddress(
+func withInternetAddress(
   _ socketAddress: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
 ) throws(SystemError) {
   switch socketAddress.address {

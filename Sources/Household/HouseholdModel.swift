@@ -18,12 +18,13 @@ public struct HouseholdModel: Sendable, Equatable {
   public var firewall: FirewallSettings
   public var names: NameSettings
   public var metrics: MetricsSettings?
+  public var log: LogSettings
 
   public init(
     domain: DomainName, routerName: String = "router", uplinks: [UplinkSettings] = [], networks: [Network] = [],
     devices: [Device] = [], people: [Person] = [], forwards: [PortForward] = [], allows: [AllowRule] = [],
     addressLists: [AddressList] = [], firewall: FirewallSettings = FirewallSettings(),
-    names: NameSettings = NameSettings(), metrics: MetricsSettings? = nil
+    names: NameSettings = NameSettings(), metrics: MetricsSettings? = nil, log: LogSettings = LogSettings()
   ) {
     self.domain = domain
     self.routerName = routerName
@@ -37,6 +38,7 @@ public struct HouseholdModel: Sendable, Equatable {
     self.firewall = firewall
     self.names = names
     self.metrics = metrics
+    self.log = log
   }
 
   public func network(named name: String) -> Network? { networks.first { $0.name == name } }

@@ -71,6 +71,7 @@ final class DaemonRuntime {
   private func refreshEverySecond() {
     loop.schedule(afterMilliseconds: 1_000) { [unowned self] in
       publish()
+      log.flush()
       refreshEverySecond()
     }
   }

@@ -69,7 +69,7 @@ final class DroppedPackets {
         count += 1
         changes.append((Self.key(count), entry))
         if count > Self.capacity { changes.append((Self.key(count - Self.capacity), nil)) }
-        log.info("dropped", ["packet": entry.description])
+        log.passing("dropped", ["packet": entry.description])
       }
       try facts.apply(changes)
       failure = nil

@@ -15,7 +15,8 @@ struct Lares: ParsableCommand {
       """,
     version: Version.text,
     groupedSubcommands: [
-      CommandGroup(name: "Look", subcommands: [Status.self, Devices.self, Leases.self, Firewall.self, DNS.self]),
+      CommandGroup(
+        name: "Look", subcommands: [Status.self, Devices.self, Leases.self, Firewall.self, DNS.self, LogCommand.self]),
       CommandGroup(
         name: "Change",
         subcommands: [

@@ -31,7 +31,7 @@ struct Run: ParsableCommand {
 private final class Supervisor {
   private let options: RunOptions
   private let loop: EventLoop
-  private let log = Log(daemon: "run")
+  private let log: Log
   private let lock: FileLock
   private var children: [DaemonName: Child] = [:]
   private var isStopping = false
@@ -45,6 +45,7 @@ private final class Supervisor {
 
   init(options: RunOptions) throws {
     self.options = options
+    log = Log(daemon: "run", folders: options.folders)
     loop = try EventLoop()
     lock = try Self.prepareFolders(options)
   }
@@ -106,6 +107,8 @@ private final class Supervisor {
       loop.schedule(afterMilliseconds: 1_000) { [unowned self] in start(daemon) }
     }
     children[daemon] = child
+    // What was written while control was away.
+    loop.schedule(afterMilliseconds: 1_000) { [log] in log.flush() }
   }
 
   /// Takes note of daemons that ended, and starts each again: at once the first time, ever later while it keeps failing.

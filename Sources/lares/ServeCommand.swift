@@ -11,7 +11,7 @@ struct Serve: ParsableCommand {
   @Option(help: .hidden) var supervisor: Int32?
 
   func run() throws {
-    let log = Log(daemon: daemon.rawValue)
+    let log = Log(daemon: daemon.rawValue, folders: options.folders)
     signal(SIGPIPE, SIG_IGN)
     umask(0o027)
     let owner = File.owner(of: options.config) ?? 0

@@ -38,6 +38,10 @@ import Testing
       "[dns]", "[addresses.bad]\nmembers = [\"198.51.100.0/24\", \"203.0.113.7\"]\n[dns]",
       ["address list bad: added (2 members)"]
     ),
+    (
+      "[dns]", "[log]\nremote = \"192.0.2.5:514\"\nlevel = \"error\"\n[dns]",
+      ["log: remote now 192.0.2.5", "log: level info → error"]
+    ),
     ("[household]", "# only a comment\n[household]", []),
   ]
 

@@ -139,6 +139,10 @@ enum Households {
     listen = "[fd00:77::1]:9100"
     token = { secret = "metrics" }
 
+    [log]
+    remote = "[2001:db8::5]:514"
+    level = "warning"
+
     """
 
   static func text(_ main: String) -> ConfigurationText { ConfigurationText(files: ["lares.toml": main]) }

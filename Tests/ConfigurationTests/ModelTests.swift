@@ -30,6 +30,7 @@ import Wire
     #expect(model.names.upstreams == [SocketAddress(.v4(IPv4Address(203, 0, 113, 1)), port: 53)])
     #expect(model.names.blocklists == ["blocked.txt"])
     #expect(model.metrics == nil && model.firewall == FirewallSettings())
+    #expect(model.log == LogSettings(remote: nil, level: .info))
   }
 
   @Test func `uplinks, networks and devices take every key`() throws {
@@ -90,6 +91,8 @@ import Wire
     let metrics = MetricsSettings(
       address: try #require(IPAddress("fd00:77::1")), port: 9100, token: SecretName("metrics"))
     #expect(model.metrics == metrics)
+    let collector = SocketAddress(try #require(IPAddress("2001:db8::5")), port: 514)
+    #expect(model.log == LogSettings(remote: collector, level: .warning))
   }
 
   /// Writes the model by the schema and reads that again: no field is forgotten in either direction.

@@ -262,6 +262,13 @@ import Testing
       "[dns]", "[metrics]\nlisten = \"127.0.0.1:9100\"\ntoken = { secret = \"m\", value = \"x\" }\n[dns]",
       "37:9: metrics.token: found another table, expected { secret = \"NAME\" }; "
         + "NAME has letters, digits and inner hyphens"),
+    Case(
+      adding: "[log]\nremote = \"collector.example:514\"",
+      "36:10: log.remote: found \"collector.example:514\", expected an address, with a port where it is not 514"),
+    Case(
+      adding: "[log]\nlevel = \"warnings\"",
+      "36:9: log.level: found \"warnings\", expected \"debug\", \"info\", \"notice\", \"warning\" or \"error\"; "
+        + "did you mean \"warning\"?"),
   ]
 
   @Test(arguments: uplinks + networks + devices + namesCases + rules + services)

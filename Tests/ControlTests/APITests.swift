@@ -168,6 +168,50 @@ import Testing
     #expect(again == "nas is not paused")
   }
 
+  @Test func linesOfTheLogAreTakenAndFound() throws {
+    let router = try Running()
+    let folders = router.folder.folders
+    let log = Log(daemon: "names", folders: folders)
+    log.info("a lease ended", ["name": "phone"])
+    log.debug("not written")
+    log.passing("not kept")
+    Log(daemon: "network", folders: folders).warning("wan0 is away")
+    let other = try DatagramSender(to: .unix(path: folders.logSocket))
+    for bytes in [[], Array("{}".utf8), [0xff], [UInt8](repeating: 0x20, count: 100_000)] { try other.send(bytes) }
+    Log(daemon: "names", folders: folders).error("the last")
+    func lines(_ query: String) throws -> [String] {
+      try router.client.get("/v1/log?\(query)", as: LogReport.self).lines.map { "\($0.daemon): \($0.message)" }
+    }
+    for _ in 0..<500 where try lines("text=the%20last").isEmpty { usleep(10_000) }
+    #expect(try lines("daemon=names") == ["names: a lease ended", "names: the last"])
+    #expect(try lines("level=warning") == ["network: wan0 is away", "names: the last"])
+    #expect(try lines("text=NAME%3DPHONE") == ["names: a lease ended"])
+    let metrics = String(decoding: try router.client.exchange("GET", "/metrics", body: []), as: UTF8.self)
+    #expect(metrics.contains("\nlares_log_refused_total 4\n"), "\(metrics)")
+    #expect(try runCommand(["stat", "-c", "%a", folders.logSocket]).output == "660\n")
+  }
+
+  @Test func whatNobodyTakesWaitsAndThenIsCounted() throws {
+    let folder = try TemporaryFolder()
+    let folders = folder.folders
+    try File.makeFolder(File.folderName(of: folders.logSocket))
+    let log = Log(daemon: "names", folders: folders)
+    for number in 0..<100 { log.info("line \(number)") }
+    let loop = try EventLoop()
+    var heard: [LogLine] = []
+    let listener = try DatagramListener(
+      path: folders.logSocket, mode: 0o600, limit: LogLine.byteLimit, loop: loop
+    ) { received in
+      if case .datagram(let bytes) = received, let line = LogLine(parsing: bytes) { heard.append(line) }
+      log.flush()
+    }
+    log.flush()
+    for _ in 0..<100 where heard.count < 64 { try loop.runOnce(limitMilliseconds: 100) }
+    withExtendedLifetime(listener) {}
+    #expect(heard.map(\.message) == (36..<100).map { "line \($0)" })
+    #expect(heard.map { $0.lost ?? 0 }.reduce(0, +) == 36)
+  }
+
   @Test func secretsGoInAndNeverComeOut() throws {
     let router = try Running()
     struct Secret: Encodable { var value = "hunter2-planted" }
@@ -180,14 +224,15 @@ import Testing
     let path = router.folder.folders.state + "/control/secrets/metrics"
     #expect(found.output == path + "\n")
     #expect(try runCommand(["stat", "-c", "%a", path]).output == "600\n")
-    for target in ["/v1/status", "/v1/secrets", "/v1/configuration", "/metrics"] {
+    for target in ["/v1/status", "/v1/secrets", "/v1/configuration", "/v1/log", "/metrics"] {
       let answer = try router.client.exchange("GET", target, body: [])
       #expect(!String(decoding: answer, as: UTF8.self).contains("hunter2"))
     }
   }
 
   @Test(arguments: [
-    ("GET", "/"), ("GET", "/v1/nothing"), ("POST", "/v1/status"), ("GET", "/v1/configuration/history/x"),
+    ("GET", "/"), ("GET", "/v1/nothing"), ("GET", "/v1/log?level=loud"), ("POST", "/v1/status"),
+    ("GET", "/v1/configuration/history/x"),
     ("GET", "/v1/configuration/history/99"), ("POST", "/v1/configuration/commit"),
     ("PATCH", "/v1/configuration/candidate"),
   ])

@@ -24,6 +24,10 @@ extension Lab {
 
   /// The answer of `lares … --json`.
   func json<Answer: Decodable>(_ type: Answer.Type, _ arguments: String...) throws -> Answer {
+    try json(type, arguments: arguments)
+  }
+
+  func json<Answer: Decodable>(_ type: Answer.Type, arguments: [String]) throws -> Answer {
     let result = try lares(arguments + ["--json"])
     guard result.isSuccess else { throw LabError("lares \(arguments.joined(separator: " ")): \(result.output)") }
     return try JSON.decode(type, from: Array(result.output.utf8))

@@ -51,6 +51,7 @@ extension LabTests {
     private func expectNoneInAnswers(_ lab: Lab) throws {
       for command in [
         ["status"], ["show"], ["history"], ["history", "1"], ["devices"], ["leases"], ["firewall"], ["dns"], ["diff"],
+        ["log", "--limit", "1000"],
       ] {
         for format in [[], ["--json"]] {
           Self.expectNone(in: try lab.lares(command + format).output, "lares \(command)")
@@ -58,7 +59,7 @@ extension LabTests {
       }
       let socket = lab.runFolder + "/control/socket"
       for name in Self.secrets.keys {
-        for path in ["/v1/secrets/\(name)", "/v1/secrets", "/metrics"] {
+        for path in ["/v1/secrets/\(name)", "/v1/secrets", "/v1/log?limit=1000", "/metrics"] {
           let answer = try lab.run(.router, ["curl", "-sS", "--unix-socket", socket, "http://lares\(path)"])
           Self.expectNone(in: answer.output, path)
         }

@@ -1,7 +1,7 @@
 import Household
 import Wire
 
-// The packet filter as a whole, names and metrics.
+// The packet filter as a whole, names, metrics and the log.
 extension HouseholdSchema {
   static let firewall = Section.table(
     "firewall", \.firewall,
@@ -75,6 +75,20 @@ extension HouseholdSchema {
         "The secret with the token that a reader must send."),
     ]),
     "Metrics for Prometheus over HTTP, besides those on the control socket.")
+
+  static let log = Section.table(
+    "log", \.log,
+    TableSchema(fields: [
+      Field(
+        "remote", \.remote, ValueType<SocketAddress>.endpoint(defaultPort: 514).optional(), blank: blank.log,
+        example: "\"192.0.2.5:514\"",
+        "A syslog receiver that gets each line over UDP (RFC 5424, RFC 5426), unencrypted; without it no line leaves the router."
+      ),
+      Field(
+        "level", \.level, .choice(), blank: blank.log, example: "\"warning\"",
+        "The least level that is sent. The router's own log has every line but those of dropped packets."),
+    ]),
+    "Where log lines go besides the router's own log (`lares log`).")
 }
 
 extension HouseholdModel {

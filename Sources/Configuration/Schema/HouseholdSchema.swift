@@ -5,7 +5,9 @@ import Wire
 public enum HouseholdSchema {
   /// The tables at the top, in the order of the reference page.
   static let sections: [Section] =
-    [household] + [uplinks, networks, people, devices, forwards, allows, addressLists] + [firewall, names, metrics]
+    [household] + [uplinks, networks, people, devices, forwards, allows, addressLists] + [
+      firewall, names, metrics, log,
+    ]
 
   /// The root of the schema: the keys and tables at the top of the file.
   public static let root = SchemaNode(
