@@ -32,10 +32,17 @@ public struct FirewallPolicy: Sendable {
         Chain("prerouting", .filter, .prerouting, priority: Priority.raw, policy: .accept, rules: preroutingRules),
         Chain("input", .filter, .input, priority: Priority.filter, policy: .drop, rules: inputRules),
         Chain("forward", .filter, .forward, priority: Priority.filter, policy: .drop, rules: forwardRules),
+        Chain("output", .filter, .output, priority: Priority.filter, policy: .accept, rules: outputRules),
         Chain("nat-in", .nat, .prerouting, priority: Priority.destinationNAT, policy: .accept, rules: redirectRules),
         Chain("nat-out", .nat, .postrouting, priority: Priority.sourceNAT, policy: .accept, rules: masqueradeRules),
       ])
     return Ruleset(tables: [inet] + (bridgeTable.map { [$0] } ?? []))
+  }
+
+  /// What the router itself does not send. For a packet that would leave where it came in, the kernel tells its sender of the shorter way
+  /// before the forward chain drops it, and has no switch for that in IPv6: a stranger at the uplink would hear an answer.
+  private var outputRules: [Rule] {
+    [Rule("output.redirect", "advice to take another way (ICMPv6 redirects)", [.icmp(137, .v6)], .drop)]
   }
 
   /// The priorities of nft(8), by its names.

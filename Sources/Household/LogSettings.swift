@@ -1,4 +1,4 @@
-public import Wire
+import Wire
 
 /// How much a log line matters, least first.
 public enum LogLevel: String, Codable, Sendable, Comparable, CaseIterable {

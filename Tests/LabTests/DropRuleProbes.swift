@@ -90,6 +90,8 @@ extension LabTests.DropRuleTests {
       // These are blocked.
       "tcp 198.51.100.66 203.0.113.9 8080", "echo 198.51.100.66 203.0.113.9 0",
       "echo 2001:db8:66::66 2001:db8:0:1::9 0",
+      // For a neighbour of its own, so that the router would tell it of the shorter way.
+      "echo 2001:db8:0:1::1 2001:db8:0:1::77 0",
       // The phone is paused.
       "udp 198.51.100.80 203.0.113.9 8081",
       "tcp 198.51.100.80 203.0.113.9 22", "udp 2001:db8:80::80 2001:db8:77::10 161",

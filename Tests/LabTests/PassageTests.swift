@@ -1,6 +1,7 @@
 import Control
 import Glibc
 import HostSystem
+import Household
 import Lab
 import Testing
 
@@ -69,6 +70,35 @@ extension LabTests {
         try knock(lab, .phone, "192.168.78.20", tcp: [22, 631], udp: [])
         try lab.wait(for: "the laptop at the guest") { visitor.output.contains("tcp 22") }
         #expect(visitor.output == "ready\ntcp 22 ::ffff:192.168.77.10\n")
+      }
+    }
+
+    @Test func aGuestWithAHomeDevicesHardwareAddressAndLeaseGetsNothingOfItsRights() throws {
+      let configuration =
+        Lab.configuration + """
+          [device.phone]
+          hardware = ["02:00:00:00:00:11"]
+          address = "192.168.77.11"
+
+          [allow.print]
+          from = "laptop"
+          to = "phone"
+          protocol = "tcp"
+          port = 631
+
+          """
+      try withHouse(configuration) { lab in
+        try lab.shell(
+          .visitor,
+          "ip address flush dev eth0; ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:10 up")
+        try lab.lease(.visitor, with: .udhcpc)
+        try lab.wait(for: "the lease to be the laptop's") {
+          try lab.json([Lease].self, "leases").contains { $0.network == "guest" && $0.device == "laptop" }
+        }
+        try lab.wait(for: "the Internet") { try fetch(lab, .visitor, "http://\(Lab.webAddress)/") == Lab.webPage }
+        let phone = try lab.startCanary(.phone, tcp: [631], udp: [])
+        try knock(lab, .visitor, "192.168.77.11", tcp: [631], udp: [])
+        #expect(phone.output == "ready\n")
       }
     }
 

@@ -66,7 +66,7 @@ struct ResolverSettings: Sendable, Equatable {
   /// After a failure, how long a stale answer is given without asking anew (RFC 8767 section 5).
   var failureRecheckMilliseconds: Int64 = 30_000
   /// When a question is given up.
-  var patienceMilliseconds: Int64 = 6_000
+  var patienceMilliseconds: Int64 = 4_500
   /// Queries sent for one question at most.
   var maximumAttempts = 8
   /// Queries of one question that wait for an answer at a time, the timed out among them: each holds a descriptor.
