@@ -216,8 +216,9 @@ extension Worker {
     fillKey(question)
     if let entry = currentEntry(now: second) {
       let left = entry.expires - second
+      // A failure is not kept anew: cores that ask in turn would keep it for ever.
       return hand(
-        entry.origin == .failure ? .failed(entry.answer.records) : .fresh(entry.answer.aged(to: second), ttl: left),
+        entry.origin == .failure ? .passing(entry.answer.records) : .fresh(entry.answer.aged(to: second), ttl: left),
         of: question, to: [waiter])
     }
     resolver.ask(
