@@ -168,11 +168,18 @@ final class NetworkDaemon {
     refresh = loop.schedule(afterMilliseconds: wait) { [unowned self] in
       refresh = nil
       refreshed = Clock.now
-      if areInterfacesAffected, let model { interfaceProblems = interfaces.apply(model) }
-      areInterfacesAffected = false
+      repairInterfaces()
       publishLinks()
       publishNeighbours()
     }
+  }
+
+  private func repairInterfaces() {
+    guard areInterfacesAffected, let model else { return }
+    areInterfacesAffected = false
+    let writes = interfaces.writes
+    interfaceProblems = interfaces.apply(model)
+    if interfaces.writes > writes { log.notice("interfaces were not as configured, and are put right") }
   }
 
   // MARK: - Facts

@@ -82,6 +82,39 @@ extension LabTests {
       try lab.wait(for: "the log", seconds: 15) { try Self.problems(lab).isEmpty }
     }
 
+    /// Switching a link off takes its IPv6 addresses away.
+    @Test func anInterfaceThatWasSwitchedOffIsAsBefore() throws {
+      try Lab.withRouter { lab in
+        let before = try lab.configuredAddresses()
+        try lab.succeed(.router, ["sh", "-c", "ip link set lan1 down && ip link set lan1 up"])
+        #expect(try lab.configuredAddresses() != before)
+        try lab.wait(for: "the addresses", seconds: 3) { try lab.configuredAddresses() == before }
+        try lab.succeed(.router, ["ip", "link", "set", "br-home", "down"])
+        try lab.wait(for: "the bridge", seconds: 3) {
+          guard try lab.configuredAddresses() == before else { return false }
+          return try !lab.succeed(.router, ["ip", "link", "show", "dev", "br-home", "up"]).isEmpty
+        }
+      }
+    }
+
+    /// A guest whose every packet has another sender.
+    @Test func aGuestOfAThousandNamesIsAFewLinesAndNoChangeOfRules() throws {
+      try Lab.withRouter { lab in
+        try lab.succeed(.visitor, ["ip", "link", "set", "eth0", "up"])
+        try lab.wait(for: "the address, which nobody else has") {
+          try lab.succeed(.router, ["ip", "address", "show", "dev", "lan1", "tentative"]).isEmpty
+        }
+        let monitor = try lab.start(.router, ["nft", "monitor"], log: "nft.log")
+        try lab.succeed(.visitor, ["python3", Lab.tool("solicit.py"), "eth0", "fd00:78::1", "1500"])
+        try lab.wait(for: "some of them") { try lab.succeed(.router, ["ip", "neigh"]).contains("fe80::1:") }
+        usleep(2_500_000)
+        let notices = lab.router?.output.split(separator: "\n").count { $0.contains("a new device is on") } ?? 0
+        #expect(1...30 ~= notices)
+        #expect(monitor.output == "")
+        #expect(try lab.status().daemons.allSatisfy { $0.problems.isEmpty })
+      }
+    }
+
     // MARK: -
 
     private static func hasRules(_ lab: Lab) -> Bool {
