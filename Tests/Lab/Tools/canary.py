@@ -3,7 +3,7 @@
     canary.py TCP-PORTS UDP-PORTS [INTERFACE]
 
 Ports that a program of the host already has are left to it. With INTERFACE it also prints packets that arrive there with the
-mark of a probe: those that no socket would see.
+mark of a probe: those that no socket would see. So it does with redirects, whose copy of the packet may end before the mark.
 """
 import select, socket, struct, sys
 
@@ -51,7 +51,9 @@ def look(frame, kind):
     half = len(ends) // 2
     # A segment has the mark in its sequence number, an answer to one acknowledges the number after it.
     numbers = [number & 0xFFF for number in sequence(protocol, body) if number & 0xFFFFF000 == SEQUENCE]
-    if numbers or MARK in body:
+    if ethernet == 0x86DD and protocol == 58 and body[0] == 137:
+        print("seen redirect from", socket.inet_ntop(family, ends[:half]), flush=True)
+    elif numbers or MARK in body:
         text = body[body.index(MARK) :][:40].decode() if MARK in body else f"lares-probe {numbers[0]}"
         source, destination = (socket.inet_ntop(family, end) for end in (ends[:half], ends[half:]))
         print("seen", protocol, source, destination, text, flush=True)
