@@ -134,6 +134,8 @@ public final class FirewallManager {
   /// for each difference; empty: not at all. After differences the next ``apply(model:dynamic:)`` starts from what the kernel has.
   public func verify() throws(FirewallError) -> [String] {
     var found: [String] = []
+    // Who changes something while this compares is met by the next comparison.
+    let generation = try currentGeneration()
     for table in applied?.ruleset.tables ?? [] { found += try readPlan(table).allDifferences }
     guard found.isEmpty else {
       applied?.generation = nil
@@ -141,6 +143,7 @@ public final class FirewallManager {
       mustCheckFlows = true
       return found
     }
+    applied?.generation = generation
     return mustCheckFlows && model != nil ? ["flows have not been looked at since the last change"] : []
   }
 

@@ -76,16 +76,13 @@ def ask(frame, matches):
     return "silence"
 
 
-def control(own_queries):
+def answers(frame):
     """Any control message but the router's own questions: pings of its checks, neighbour discovery, listener reports."""
-
-    def matches(frame):
-        if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] not in own_queries:
-            return frame[34]
-        if frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] not in own_queries:
-            return frame[54]
-
-    return matches
+    if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] != 8:
+        return frame[34]
+    if frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] not in {128, 131, 132, 135, 136, 143}:
+        return frame[54]
+    return None
 
 
 def is_arp_reply(address):
@@ -97,7 +94,6 @@ def is_advertisement(address):
     return lambda f: "" if f[12:14] == b"\x86\xdd" and f[20] == 58 and f[54] == 136 and f[62:78] == wanted else None
 
 
-answers4, answers6 = control({8}), control({128, 131, 132, 135, 136, 143})
 for address in (address4, "192.168.77.1", "192.168.78.1"):
     print(f"arp who has {address}:", ask(arp(address), is_arp_reply(address)))
 for address in (address6, "fd00:77::1"):
@@ -107,15 +103,15 @@ for kind, name, rest in (
     (8, "echo", b"\x12\x34\0\1lares"), (13, "timestamp", b"\x12\x34\0\1" + bytes(12)), (15, "information", b"\x12\x34\0\1"),
     (17, "address mask", b"\x12\x34\0\1" + bytes(4)), (10, "router solicitation", bytes(4)), (5, "redirect", redirect),
 ):
-    print(f"icmp {name} ({kind}):", ask(icmp(kind, 1 if kind == 5 else 0, rest), answers4))
+    print(f"icmp {name} ({kind}):", ask(icmp(kind, 1 if kind == 5 else 0, rest), answers))
 for kind, name, rest in (
     (128, "echo", b"\x12\x34\0\1lares"), (133, "router solicitation", bytes(4)), (137, "redirect", bytes(4) + target6 + SOURCE6),
     (139, "node information", bytes(12) + target6), (200, "private", bytes(4)),
 ):
-    print(f"icmp6 {name} ({kind}):", ask(icmp6(kind, rest), answers6))
-print("udp to a closed port:", ask(ipv4(17, struct.pack("!4H", 40000, 33434, 12, 0) + b"lare"), answers4))
+    print(f"icmp6 {name} ({kind}):", ask(icmp6(kind, rest), answers))
+print("udp to a closed port:", ask(ipv4(17, struct.pack("!4H", 40000, 33434, 12, 0) + b"lare"), answers))
 lease = struct.pack("!4H", 67, 68, 12, 0) + b"lare"
-print("udp from 67 to the closed port 68:", ask(ipv4(17, lease), answers4))
-print("udp from 547 to the closed port 546:", ask(link_local_udp(547, 546), answers6))
-print("unknown protocol 253:", ask(ipv4(253, b"lares"), answers4))
-print("unknown next header 253:", ask(ipv6(253, b"lares"), answers6))
+print("udp from 67 to the closed port 68:", ask(ipv4(17, lease), answers))
+print("udp from 547 to the closed port 546:", ask(link_local_udp(547, 546), answers))
+print("unknown protocol 253:", ask(ipv4(253, b"lares"), answers))
+print("unknown next header 253:", ask(ipv6(253, b"lares"), answers))
