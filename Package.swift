@@ -65,6 +65,14 @@ let package = Package(
     .target(name: "CNetlinkShims", dependencies: ["CMnl"]),
     module("Netlink", ["CMnl", "CNetlinkShims", "HostSystem", "Household", "Wire"]),
 
+    // Git's formats, and the versioned store on them.
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
+    module("VersionedStore", ["GitFormat", "HostSystem"]),
+    module("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
+
     // Capabilities. They do not import each other.
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     module("Firewall", ["CNftnl", "CMnl", "CNetlinkShims", "Netlink", "HostSystem", "Household", "Wire"]),
@@ -143,6 +151,9 @@ let package = Package(
         "lares",
       ],
       path: "Tests/Machine", exclude: ["Linux"], swiftSettings: swiftSettings),
+    tests("GitFormat"),
+    tests("VersionedStore", ["GitFormat", "HostSystem"]),
+    tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household", "Wire"]),

@@ -1,0 +1,90 @@
+public import GitFormat
+
+/// Where objects are read from.
+public protocol ObjectReader: Sendable {
+  var format: ObjectFormat { get }
+  /// The object with this name.
+  ///
+  /// - Throws: `.missing`, `.damaged`, `.system`.
+  func object(_ id: ObjectID) throws(StoreError) -> GitObject
+  func contains(_ id: ObjectID) throws(StoreError) -> Bool
+}
+
+extension ObjectReader {
+  /// The bytes of an object of a kind.
+  public func bytes(_ id: ObjectID, _ kind: ObjectKind) throws(StoreError) -> [UInt8] {
+    let object = try object(id)
+    guard object.kind == kind else { throw .wrongKind(id, found: object.kind, expected: kind) }
+    return object.bytes
+  }
+}
+
+/// An object with its name, on its way into a store.
+public struct NewObject: Equatable, Sendable {
+  public let id: ObjectID
+  public let object: GitObject
+
+  /// - Precondition: `id` is the object's name; makers go through `ObjectBuffer`, which computes it.
+  init(id: ObjectID, object: GitObject) {
+    self.id = id
+    self.object = object
+  }
+}
+
+/// One reference's way from a value to another.
+public struct RefChange: Equatable, Sendable {
+  public var name: RefName
+  /// What it has to be now; nil: it must not exist.
+  public var old: ObjectID?
+  /// What it shall be; nil: it is deleted.
+  public var new: ObjectID?
+  /// For the reflog.
+  public var who: Signature
+  public var why: String
+
+  public init(_ name: RefName, from old: ObjectID?, to new: ObjectID?, who: Signature, why: String) {
+    self.name = name
+    self.old = old
+    self.new = new
+    self.who = who
+    self.why = why
+  }
+}
+
+/// Objects and reference changes that are stored together: all of it, or nothing.
+public struct Batch: Sendable {
+  public var objects: [NewObject]
+  public var refs: [RefChange]
+
+  public init(objects: [NewObject] = [], refs: [RefChange] = []) {
+    self.objects = objects
+    self.refs = refs
+  }
+}
+
+/// What holds a repository: objects by name and references. All else is built on it. Safe to use from several threads.
+public protocol Backend: ObjectReader {
+  /// The reference that HEAD names, be there one or not.
+  var headTarget: RefName { get throws(StoreError) }
+  /// What a reference names, acknowledged changes included; nil where there is none.
+  func reference(_ name: RefName) throws(StoreError) -> ObjectID?
+  /// All references whose full names begin so, in order of name.
+  func references(under prefix: String) throws(StoreError) -> [(name: RefName, id: ObjectID)]
+  /// Stores a batch. When it returns, the batch survives power loss where the back end is durable at all.
+  ///
+  /// - Throws: `.refChanged` where a reference is not at its `old`; then nothing has changed. The same on all other errors.
+  func commit(_ batch: Batch) throws(StoreError)
+  /// Makes all acknowledged changes visible to other programs that read the repository by its format.
+  func publish() throws(StoreError)
+  /// Calls back after each change of references, whoever made it, until the watch goes. May call for a change more than
+  /// once, and once for several.
+  func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch
+}
+
+/// Keeps a watch alive; it ends when this goes.
+public final class RefWatch: Sendable {
+  private let end: @Sendable () -> Void
+
+  public init(end: @escaping @Sendable () -> Void) { self.end = end }
+  deinit { end() }
+}
