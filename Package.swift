@@ -70,7 +70,7 @@ let package = Package(
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
-    module("VersionedStore", ["GitFormat", "HostSystem"]),
+    module("VersionedStore", ["GitFormat", "HostSystem", "Wire"]),
     module("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
 
     // Capabilities. They do not import each other.

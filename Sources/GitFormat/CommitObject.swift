@@ -34,7 +34,8 @@ public struct Signature: Hashable, Sendable {
     self.zone = abs(zone) <= 9_999 ? zone / 100 * 60 + zone % 100 : 0
   }
 
-  func append(to bytes: inout [UInt8]) {
+  /// `Ada <ada@home.arpa> 1763800000 +0100`, as commits and reflogs have it.
+  public func append(to bytes: inout [UInt8]) {
     bytes.append(contentsOf: (name.isEmpty ? "<" : "\(name) <").utf8)
     bytes.append(contentsOf: "\(email)> \(time) \(zone < 0 ? "-" : "+")".utf8)
     let digits = String(abs(zone) / 60 * 100 + abs(zone) % 60)

@@ -20,7 +20,7 @@ struct FileIdentity: Equatable {
     modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
   }
 
-  var ageInSeconds: Int { max(0, Int(Clock.wall.seconds) - Int(modified)) }
+  var ageInSeconds: Int { max(0, Int(Clock.wallMilliseconds / 1_000) - Int(modified)) }
 }
 
 extension File {
@@ -28,4 +28,8 @@ extension File {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
+}
+
+extension File {
+  static func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

@@ -92,13 +92,15 @@ public final class FileLayer: Sendable {
   }
 
   /// Makes a whole file that must not exist yet.
+  ///
+  /// - Parameter point: where its bytes have to be durable.
   func create(
-    _ path: String, with bytes: [UInt8], mode: mode_t = 0o640, sync point: SyncPoint
+    _ path: String, with bytes: [UInt8], mode: mode_t = 0o640, sync point: SyncPoint? = nil
   ) throws(SystemError) {
     let file = try create(path, mode: mode)
     do {
       try file.write(bytes, at: 0)
-      try file.sync(point)
+      if let point { try file.sync(point) }
     } catch {
       unlink(path)
       throw error

@@ -27,7 +27,7 @@ final class Journal {
 
   /// Makes an empty journal.
   static func create(_ path: String, layer: FileLayer) throws(SystemError) {
-    try layer.create(path, with: header(newGeneration()), sync: .newFile)
+    try layer.create(path, with: header(Self.newGeneration()), sync: .newFile)
   }
 
   /// - Throws: `.damaged` where the file is no journal of this format.
@@ -40,7 +40,7 @@ final class Journal {
       let head = try Self.read(file, at: 0, count: Self.start)
       guard head.starts(with: Self.magic) else { throw SystemError("reading \(path)", code: EINVAL) }
       // A header that was cut off while the journal was begun anew: all that was in it is published.
-      generation = Self.generation(of: head) ?? newGeneration()
+      generation = Self.generation(of: head) ?? Self.newGeneration()
       if Self.generation(of: head) == nil {
         try file.write(Self.header(generation), at: 0)
         try file.sync(.journal)
@@ -51,7 +51,10 @@ final class Journal {
     }
   }
 
-  private static func newGeneration() -> UInt64 { Randomness.bytes(8).littleEndian(at: 0, as: UInt64.self) }
+  private static func newGeneration() -> UInt64 {
+    var randomness = SystemRandomness()
+    return randomness.next()
+  }
 
   private static func header(_ generation: UInt64) -> [UInt8] {
     var bytes = magic
@@ -141,7 +144,7 @@ final class Journal {
 
   /// Begins anew. Everything in it has to be published, and known on the disk to be.
   func recycle() throws(SystemError) {
-    let next = newGeneration()
+    let next = Self.newGeneration()
     try file.write(Self.header(next), at: 0)
     try file.sync(.journal)
     generation = next

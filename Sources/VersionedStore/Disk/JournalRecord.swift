@@ -26,15 +26,20 @@ enum JournalRecord {
 
   // MARK: - Writing
 
-  /// The payload of a batch. `entries` are complete pack entries, not deltas.
-  static func payload(objects: [(id: ObjectID, entry: Range<Int>)], entries: [UInt8], refs: [RefChange]) -> [UInt8] {
+  /// The payload of a batch, and where in it the entries are. `entries` are complete pack entries, not deltas.
+  static func payload(
+    objects: [(id: ObjectID, entry: Range<Int>)], entries: [UInt8], refs: [RefChange]
+  ) -> (bytes: [UInt8], places: [(id: ObjectID, place: Range<Int>)]) {
     var bytes: [UInt8] = []
+    var places: [(id: ObjectID, place: Range<Int>)] = []
+    places.reserveCapacity(objects.count)
     bytes.reserveCapacity(entries.count + objects.count * 36 + refs.count * 256 + 16)
     bytes.append(batchTag)
     bytes.appendVariable(objects.count)
     for object in objects {
       object.id.append(to: &bytes)
       bytes.appendVariable(object.entry.count)
+      places.append((object.id, bytes.count..<bytes.count + object.entry.count))
       bytes.append(contentsOf: entries[object.entry])
     }
     bytes.appendVariable(refs.count)
@@ -49,7 +54,7 @@ enum JournalRecord {
       bytes.appendVariable(change.who.zone + 10_000)
       bytes.appendText(change.why)
     }
-    return bytes
+    return (bytes, places)
   }
 
   static func payload(publishedUpTo offset: Int) -> [UInt8] {
@@ -151,10 +156,12 @@ private struct JournalReader {
     let old = flags & 1 == 0 ? nil : id()
     let new = flags & 2 == 0 ? nil : id()
     guard (old == nil) == (flags & 1 == 0), (new == nil) == (flags & 2 == 0),
-      let who = self.text(), let email = self.text(), let time = variable(), let zone = variable(), let why = self.text()
+      let who = self.text(), let email = self.text(), let time = variable(), let zone = variable(),
+      let why = self.text()
     else { return nil }
     return RefChange(
-      name, from: old, to: new, who: Signature(name: who, email: email, time: Int64(time), zone: zone - 10_000), why: why)
+      name, from: old, to: new, who: Signature(name: who, email: email, time: Int64(time), zone: zone - 10_000),
+      why: why)
   }
 
   private mutating func byte() -> UInt8? {

@@ -31,16 +31,11 @@ final class References: Sendable {
   /// The reference that HEAD names.
   func headTarget() throws(StoreError) -> RefName {
     let path = folder + "/HEAD"
-    do {
-      let text = String(decoding: try File.read(path), as: UTF8.self)
-      guard case .symbolic(let target) = parse(text) else {
-        throw SystemError("reading \(path)", code: EINVAL)
-      }
-      return target
-    } catch {
-      if error.code == EINVAL { throw .damaged(file: path, "it names no reference") }
-      throw .system(error)
+    let bytes = try onDisk { () throws(SystemError) in try File.read(path) }
+    guard case .symbolic(let target) = parse(String(decoding: bytes, as: UTF8.self)) else {
+      throw .damaged(file: path, "it names no reference")
     }
+    return target
   }
 
   private enum Value {
@@ -60,22 +55,24 @@ final class References: Sendable {
   func read(_ name: RefName) throws(StoreError) -> ObjectID? {
     var name = name
     for _ in 0...5 {
-      do {
-        guard let bytes = try File.readIfPresent(path(name)) else { return try packed()[name] }
-        switch parse(String(decoding: bytes, as: UTF8.self)) {
-        case .id(let id): return id
-        case .symbolic(let target): name = target
-        case nil: throw StoreError.damaged(file: path(name), "it holds no identifier")
-        }
-      } catch let error as SystemError {
-        // A folder of references, or a name below one.
-        if error.code == EISDIR || error.code == ENOTDIR { return try packed()[name] }
-        throw .system(error)
-      } catch {
-        throw error as! StoreError
+      guard let bytes = try looseBytes(name) else { return try packed()[name] }
+      switch parse(String(decoding: bytes, as: UTF8.self)) {
+      case .id(let id): return id
+      case .symbolic(let target): name = target
+      case nil: throw .damaged(file: path(name), "it holds no identifier")
       }
     }
     throw .damaged(file: path(name), "symbolic references go in a circle")
+  }
+
+  /// The file of a reference; nil where there is none, but a folder of references perhaps.
+  private func looseBytes(_ name: RefName) throws(StoreError) -> [UInt8]? {
+    do {
+      return try File.readIfPresent(path(name))
+    } catch {
+      if error.code == EISDIR || error.code == ENOTDIR { return nil }
+      throw .system(error)
+    }
   }
 
   /// The references in `packed-refs`.
@@ -83,10 +80,10 @@ final class References: Sendable {
     let path = folder + "/packed-refs"
     guard let identity = FileIdentity(path: path) else { return [:] }
     if let cached = packedCache.withLock({ $0 }), cached.identity == identity { return cached.refs }
-    let bytes: [UInt8]
-    do { bytes = try File.readIfPresent(path) ?? [] } catch { throw .system(error) }
+    let bytes = try onDisk { () throws(SystemError) in try File.readIfPresent(path) ?? [] }
     var refs: [RefName: ObjectID] = [:]
-    for line in bytes.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") && line.first != UInt8(ascii: "^") {
+    for line in bytes.split(separator: UInt8(ascii: "\n"))
+    where line.first != UInt8(ascii: "#") && line.first != UInt8(ascii: "^") {
       guard line.count > format.digits + 1, let id = ObjectID(format, hex: line.prefix(format.digits)),
         let name = RefName(String(decoding: line.dropFirst(format.digits + 1), as: UTF8.self))
       else { throw .damaged(file: path, "a line names no object or no reference") }
@@ -142,7 +139,7 @@ final class References: Sendable {
   }
 
   func unlock(_ name: RefName) throws(StoreError) {
-    do { try layer.remove(lockPath(name)) } catch { throw .system(error) }
+    try onDisk { () throws(SystemError) in try layer.remove(lockPath(name)) }
   }
 
   /// Removes what is left of our locks. Only for one who knows that no process uses the repository.
@@ -153,7 +150,7 @@ final class References: Sendable {
       for entry in File.list(folder + next) where next.isEmpty || next.hasPrefix("/refs") {
         let path = "\(folder)\(next)/\(entry)"
         if entry.hasSuffix(".lock"), FileIdentity(path: path)?.inode == ours.inode {
-          do { try layer.remove(path) } catch { throw .system(error) }
+          try onDisk { () throws(SystemError) in try layer.remove(path) }
         } else if next.isEmpty ? entry == "refs" : File.isFolder(path) {
           folders.append("\(next)/\(entry)")
         }
@@ -216,7 +213,9 @@ final class References: Sendable {
       var isDropped = false
       for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
         // A line that begins with ^ belongs to the reference before it.
-        if line.first != UInt8(ascii: "^") { isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8) }
+        if line.first != UInt8(ascii: "^") {
+          isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
+        }
         if !isDropped { kept.append(line) }
       }
       let bytes = Array(kept.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
@@ -251,12 +250,12 @@ final class References: Sendable {
       bytes.append(UInt8(ascii: " "))
       (change.new ?? .zero(format)).appendHex(to: &bytes)
       bytes.append(UInt8(ascii: " "))
-      bytes.append(contentsOf: change.who.line)
+      change.who.append(to: &bytes)
       bytes.append(UInt8(ascii: "\t"))
       bytes.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
       bytes.append(UInt8(ascii: "\n"))
     }
-    do throws(SystemError) {
+    try onDisk { () throws(SystemError) in
       let file: WritableFile
       if access(path, F_OK) == 0 {
         file = try layer.open(path)
@@ -268,15 +267,12 @@ final class References: Sendable {
       let size = try systemCall("sizing \(path)") { lseek(file.descriptorNumber, 0, SEEK_END) }
       try file.write(bytes, at: Int(size))
       try file.sync(.reflog)
-    } catch {
-      throw .system(error)
     }
   }
 
   /// What the last line of a reference's log says the reference became; nil where there is none.
   func lastLogged(_ name: RefName) throws(StoreError) -> ObjectID? {
-    let bytes: [UInt8]
-    do { bytes = try File.readIfPresent(logPath(name)) ?? [] } catch { throw .system(error) }
+    let bytes = try onDisk { () throws(SystemError) in try File.readIfPresent(logPath(name)) ?? [] }
     guard let line = bytes.split(separator: UInt8(ascii: "\n")).last else { return nil }
     return ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits))
   }
@@ -291,13 +287,11 @@ final class References: Sendable {
         path = File.folderName(of: path)
       }
     }
-    do throws(SystemError) {
+    try onDisk { () throws(SystemError) in
       // The deepest first: a folder's entry counts once what it holds does.
       for path in folders.sorted(by: { $0.utf8.count > $1.utf8.count }) {
         try layer.syncFolder("\(folder)/\(path)", .referenceFolder)
       }
-    } catch {
-      throw .system(error)
     }
   }
 

@@ -34,12 +34,28 @@ final class SharedState: @unchecked Sendable {
     set { self[0] = newValue }
   }
 
-  /// Up to where the journal of `generation` is on the disk.
-  var syncedEnd: Int { Int(self[1]) }
+  /// Up to where the journal is on the disk, with a part of the generation that it was said of.
+  private static func mark(_ end: Int, _ generation: UInt64) -> UInt64 { UInt64(end) | generation << 48 }
 
-  /// Says that a sync has ended that covers the journal up to here.
-  func raiseSyncedEnd(to end: Int) { words[1].max(UInt64(end), ordering: .sequentiallyConsistent) }
-  func setSyncedEnd(_ end: Int) { self[1] = UInt64(end) }
+  /// Up to where the journal of a generation is on the disk; 0 where the word is of another.
+  func syncedEnd(_ generation: UInt64) -> Int {
+    let word = self[1]
+    return word >> 48 == generation & 0xFFFF ? Int(word & 0xFFFF_FFFF_FFFF) : 0
+  }
+
+  /// Says that a sync has ended that covers the journal of a generation up to here. Comes to nothing where the journal
+  /// has begun anew, or is known to be further.
+  func raiseSyncedEnd(to end: Int, _ generation: UInt64) {
+    var word = self[1]
+    while word >> 48 == generation & 0xFFFF, word < Self.mark(end, generation) {
+      let (done, found) = words[1].compareExchange(
+        expected: word, desired: Self.mark(end, generation), ordering: .sequentiallyConsistent)
+      if done { return }
+      word = found
+    }
+  }
+
+  func setSyncedEnd(_ end: Int, _ generation: UInt64) { self[1] = Self.mark(end, generation) }
 
   /// Up to where records of `generation` count; written under the journal's lock.
   var tail: Int {
