@@ -25,6 +25,15 @@ public struct ObjectID: Hashable, Sendable {
     }
   }
 
+  /// A SHA-1 hash.
+  init(_ hash: SHA1State) {
+    self.init(
+      .sha1,
+      (
+        UInt64(hash.a) << 32 | UInt64(hash.b), UInt64(hash.c) << 32 | UInt64(hash.d), UInt64(hash.e) << 32, 0
+      ))
+  }
+
   public init(_ format: ObjectFormat, _ bytes: [UInt8]) { self.init(format, bytes.span.bytes) }
 
   /// Reads hexadecimal digits of either case; nil unless there are exactly `format.digits` of them.
