@@ -1,6 +1,7 @@
 import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import Wire
 
 /// The acknowledged but unpublished part of a repository, and the queue of those who want to add to it.
@@ -17,7 +18,10 @@ final class CommitQueue: Sendable {
   final class Item {
     fileprivate let batch: PreparedBatch?
     fileprivate let payload: [UInt8]
+    /// Set by the leader, before it signals.
     fileprivate var outcome: Outcome?
+    /// Signalled when there is an outcome, or when it is this one's turn to lead.
+    fileprivate let turn = Semaphore()
 
     init(_ batch: PreparedBatch) {
       self.batch = batch
@@ -45,14 +49,17 @@ final class CommitQueue: Sendable {
     /// When the lock of a reference was taken, and until when it is left alone.
     var lockedSince: [RefName: Instant] = [:]
     var restsUntil: [RefName: Instant] = [:]
-    var firstUnpublished: Instant?
     /// How far this process has read: the journal's generation, and the offset behind the last record.
     var generation: UInt64
     var end = Journal.start
   }
 
   /// Guards `state`.
-  let monitor = Monitor()
+  private let monitor = Monitor()
+  /// Since when something has been waiting to be published, in nanoseconds of the monotonic clock; 0: nothing is.
+  private let unpublishedSince = Atomic<Int64>(0)
+  /// Guards nothing but the sleep of the thread that publishes.
+  let publishing = Monitor()
   /// Held while the journal is read on or written, before `monitor`.
   private let journalLock = Monitor()
   private nonisolated(unsafe) let journal: Journal
@@ -70,23 +77,29 @@ final class CommitQueue: Sendable {
 
   /// Waits until an item is on the disk, or refused.
   func add(_ item: Item) throws(StoreError) -> Outcome {
-    monitor.withLock {
+    let leads = monitor.withLock {
       state.waiting.append(item)
-      while true {
-        if let outcome = item.outcome { return outcome }
-        if state.isLed { monitor.wait() } else { lead() }
-      }
+      defer { state.isLed = true }
+      return !state.isLed
     }
+    if !leads { item.turn.wait() }
+    if item.outcome == nil { lead(item) }
+    return item.outcome ?? .tryAgain
   }
 
-  /// Within the monitor: stores all that wait.
-  private func lead() {
-    state.isLed = true
-    let items = state.waiting
-    state.waiting = []
-    monitor.unlocked { store(items) }
-    state.isLed = false
-    monitor.wakeAll()
+  /// Stores all that wait, `own` among them, and hands over to one who has come meanwhile.
+  private func lead(_ own: Item) {
+    let items = monitor.withLock {
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    store(items)
+    let next = monitor.withLock {
+      if state.waiting.isEmpty { state.isLed = false }
+      return state.waiting.first
+    }
+    next?.turn.signal()
+    for item in items where item !== own { item.turn.signal() }
   }
 
   private func store(_ items: [Item]) {
@@ -181,9 +194,11 @@ final class CommitQueue: Sendable {
   /// Within the monitor.
   private func note(_ batch: JournalBatch, end: Int) {
     state.end = end
-    if state.unpublished.isEmpty { state.firstUnpublished = Clock.now }
+    if state.unpublished.isEmpty {
+      unpublishedSince.store(Clock.now.nanoseconds, ordering: .releasing)
+      publishing.withLock { publishing.wakeAll() }
+    }
     state.unpublished.add(batch, end: end)
-    monitor.wakeAll()
   }
 
   /// Makes the journal durable up to an offset. After a failure nothing counts as durable any more: the kernel may have
@@ -240,7 +255,7 @@ final class CommitQueue: Sendable {
 
   private func drop(upTo offset: Int) {
     state.unpublished.drop(upTo: offset)
-    state.firstUnpublished = state.unpublished.isEmpty ? nil : Clock.now
+    unpublishedSince.store(state.unpublished.isEmpty ? 0 : Clock.now.nanoseconds, ordering: .releasing)
   }
 
   /// Reads what others have written since.
@@ -289,6 +304,16 @@ final class CommitQueue: Sendable {
     return bytes
   }
 
+  /// The bytes of the journal that hold some batches, and the offset of the first.
+  func bytes(of batches: [JournalBatch]) throws(StoreError) -> (bytes: [UInt8], base: Int) {
+    let places = batches.lazy.flatMap(\.objects).map(\.place)
+    guard let first = places.first, let last = batches.lazy.compactMap(\.objects.last).map(\.place).last else {
+      return ([], 0)
+    }
+    let range = first.lowerBound..<last.upperBound
+    return (try onDisk { () throws(SystemError) in try journal.read(range) }, range.lowerBound)
+  }
+
   /// Whether an object is in the journal and not published.
   func hasEntry(_ id: ObjectID) -> Bool { monitor.withLock { state.unpublished.place(id) != nil } }
 
@@ -323,7 +348,6 @@ final class CommitQueue: Sendable {
       }
       if journal.end > Journal.comfortableSize, monitor.withLock({ state.unpublished.isEmpty }) { try beginAnew() }
     }
-    monitor.withLock { monitor.wakeAll() }
   }
 
   /// Holding the journal.
@@ -339,6 +363,9 @@ final class CommitQueue: Sendable {
     }
   }
 
-  /// Within the monitor: since when something has been waiting to be published.
-  var waitingSince: Instant? { state.firstUnpublished }
+  /// Since when something has been waiting to be published.
+  var waitingSince: Instant? {
+    let since = unpublishedSince.load(ordering: .acquiring)
+    return since == 0 ? nil : Instant(nanoseconds: since)
+  }
 }

@@ -168,7 +168,7 @@ public final class GitBackend: Backend {
     for new in batch.objects {
       var entry: [UInt8] = []
       PackEntry.append(new.object.kind, new.object.bytes, level: 1, to: &entry)
-      pack.add(new.id, entry: entry)
+      pack.add(new.id, entry: entry[...])
     }
     let keep = try publisher.install(pack)
     do throws(StoreError) {

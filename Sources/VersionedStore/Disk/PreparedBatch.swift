@@ -2,8 +2,9 @@ import GitFormat
 
 /// A batch as bytes for the journal, made by the thread that wants it stored, before it waits for others.
 struct PreparedBatch {
-  /// Hot path: what it saves in space is won again when packs are merged.
-  private static let level = 1
+  /// Small objects are stored as they are, others compressed as fast as can be: what that costs in space is won back
+  /// when packs are merged.
+  private static func level(_ size: Int) -> Int { size <= 512 ? 0 : 1 }
 
   let payload: [UInt8]
   /// Places count from the payload's first byte.
@@ -15,7 +16,7 @@ struct PreparedBatch {
     ranges.reserveCapacity(batch.objects.count)
     for new in batch.objects {
       let start = entries.count
-      PackEntry.append(new.object.kind, new.object.bytes, level: Self.level, to: &entries)
+      PackEntry.append(new.object.kind, new.object.bytes, level: Self.level(new.object.bytes.count), to: &entries)
       ranges.append((new.id, start..<entries.count))
     }
     let written = JournalRecord.payload(objects: ranges, entries: entries, refs: batch.refs)

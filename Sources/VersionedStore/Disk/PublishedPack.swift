@@ -7,14 +7,16 @@ struct PublishedPack {
   private var entries: [PackIndex.Entry] = []
   private var known: Set<ObjectID> = []
 
-  init() {
+  /// - Parameter capacity: how many bytes the entries will have.
+  init(capacity: Int = 0) {
     bytes = Array("PACK".utf8) + [0, 0, 0, 2, 0, 0, 0, 0]
+    bytes.reserveCapacity(capacity + 44)
   }
 
   var count: Int { entries.count }
 
   /// Adds an entry, once for each object.
-  mutating func add(_ id: ObjectID, entry: [UInt8]) {
+  mutating func add(_ id: ObjectID, entry: ArraySlice<UInt8>) {
     guard known.insert(id).inserted else { return }
     let crc = entry.withUnsafeBytes { PackEntry.crc($0) }
     entries.append(PackIndex.Entry(id: id, crc: crc, offset: bytes.count))

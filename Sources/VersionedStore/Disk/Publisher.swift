@@ -68,10 +68,14 @@ final class Publisher: Sendable {
   // MARK: - Objects
 
   private func installObjects(of batches: [JournalBatch]) throws(StoreError) -> String? {
-    var pack = PublishedPack()
+    let (bytes, base) = try queue.bytes(of: batches)
+    var pack = PublishedPack(capacity: bytes.count)
     for batch in batches {
-      for object in batch.objects {
-        if let entry = try queue.entry(object.id) { pack.add(object.id, entry: entry) }
+      for (id, place) in batch.objects {
+        guard place.upperBound - base <= bytes.count else {
+          throw .damaged(file: "\(folder)/lares/journal", "it ends before \(place.upperBound)")
+        }
+        pack.add(id, entry: bytes[place.lowerBound - base..<place.upperBound - base])
       }
     }
     return pack.count == 0 ? nil : try install(pack)
@@ -180,17 +184,17 @@ final class PublishingThread: Sendable {
 
   /// Publishes soon, without the usual wait.
   func hurry() {
-    queue.monitor.withLock {
+    queue.publishing.withLock {
       isHurried = true
-      queue.monitor.wakeAll()
+      queue.publishing.wakeAll()
     }
   }
 
   /// Publishes what is left, and ends.
   func end() {
-    queue.monitor.withLock {
+    queue.publishing.withLock {
       isEnding = true
-      queue.monitor.wakeAll()
+      queue.publishing.wakeAll()
     }
     thread = nil
   }
@@ -198,16 +202,16 @@ final class PublishingThread: Sendable {
   private func run(_ delay: Int) {
     var failures = 0
     while true {
-      let isLast = queue.monitor.withLock {
+      let isLast = queue.publishing.withLock {
         while !isEnding {
           if let since = queue.waitingSince {
             let waited = Int((Clock.now.nanoseconds - since.nanoseconds) / 1_000_000)
             // After a failure, such as a full disk, not as fast as the disk can refuse.
             let wanted = failures == 0 ? delay : min(5_000, delay << min(failures, 8))
             if waited >= wanted || (isHurried && failures == 0) { break }
-            queue.monitor.wait(milliseconds: max(1, wanted - waited))
+            queue.publishing.wait(milliseconds: max(1, wanted - waited))
           } else {
-            queue.monitor.wait()
+            queue.publishing.wait()
           }
         }
         isHurried = false
