@@ -8,9 +8,9 @@ import Wire
 /// A commit is acknowledged when it is in our journal; a thread publishes it to Git's own files within 50 ms. Several
 /// processes may have one repository open.
 public final class GitBackend: Backend {
-  /// How long an acknowledged commit may wait before it is published. Less than the 50 ms that are promised, for
+  /// How long an acknowledged commit usually waits before it is published. Less than the 50 ms that are promised, for
   /// publishing takes its time too.
-  private static let publishAfterMilliseconds = 30
+  public static let publishAfterMilliseconds = 30
   /// How long somebody waits for a reference that another program has locked.
   private static let lockPatienceMilliseconds = 10_000
 
@@ -32,16 +32,20 @@ public final class GitBackend: Backend {
 
   /// Makes a repository in a folder that does not exist, or is empty.
   public static func create(
-    _ folder: String, format: ObjectFormat = .sha1, head: RefName = .branch("main")!, layer: FileLayer = .system
+    _ folder: String, format: ObjectFormat = .sha1, head: RefName = .branch("main")!, layer: FileLayer = .system,
+    publishAfterMilliseconds: Int = GitBackend.publishAfterMilliseconds
   ) throws(StoreError) -> GitBackend {
     try RepositoryLayout.create(folder, format: format, head: head, layer: layer)
-    return try GitBackend(opening: folder, layer: layer)
+    return try GitBackend(opening: folder, layer: layer, publishAfterMilliseconds: publishAfterMilliseconds)
   }
 
   /// Opens a repository, and finishes what was cut off: no repair command is ever needed.
   ///
   /// - Throws: `.invalid` where it is no bare Git repository, `.damaged`, `.system`.
-  public init(opening folder: String, layer: FileLayer = .system) throws(StoreError) {
+  public init(
+    opening folder: String, layer: FileLayer = .system,
+    publishAfterMilliseconds: Int = GitBackend.publishAfterMilliseconds
+  ) throws(StoreError) {
     self.folder = folder
     self.layer = layer
     format = try RepositoryLayout.format(of: folder)
@@ -65,7 +69,7 @@ public final class GitBackend: Backend {
     }
     try queue.follow()
     self.presence = presence
-    thread = PublishingThread(publisher, queue: queue, delayMilliseconds: Self.publishAfterMilliseconds)
+    thread = PublishingThread(publisher, queue: queue, delayMilliseconds: publishAfterMilliseconds)
   }
 
   deinit { thread.end() }

@@ -39,6 +39,8 @@ final class Publisher: Sendable {
   func recover() throws(StoreError) -> [String] {
     try queue.recover()
     try removeLeftovers()
+    // That of packed references first, for publishing needs it; those of references once they are published.
+    try references.removeOwnLocks(in: ".", deep: false)
     let notes = try publish(isRecovery: true)
     try references.removeOwnLocks()
     return notes
@@ -143,7 +145,7 @@ final class Publisher: Sendable {
       if let id = last.new { try references.write(name, id) } else { try references.delete(name) }
     }
     guard last.new != nil else { return nil }
-    // A publisher that was cut off may have written a part of the log already.
+    // A publisher that was cut off may have written a part of the log.
     let logged = isRecovery ? try references.lastLogged(name) : nil
     let known = logged.flatMap { logged in chain.lastIndex { $0.new == logged } }
     let missing = chain[(known.map { $0 + 1 } ?? 0)...]

@@ -142,18 +142,16 @@ final class References: Sendable {
     try onDisk { () throws(SystemError) in try layer.remove(lockPath(name)) }
   }
 
-  /// Removes what is left of our locks. Only for one who knows that no process uses the repository.
-  func removeOwnLocks() throws(StoreError) {
-    guard let ours = FileIdentity(path: lockSource), ours.links > 1 else { return }
-    var folders = [""]
-    while let next = folders.popLast() {
-      for entry in File.list(folder + next) where next.isEmpty || next.hasPrefix("/refs") {
-        let path = "\(folder)\(next)/\(entry)"
-        if entry.hasSuffix(".lock"), FileIdentity(path: path)?.inode == ours.inode {
-          try onDisk { () throws(SystemError) in try layer.remove(path) }
-        } else if next.isEmpty ? entry == "refs" : File.isFolder(path) {
-          folders.append("\(next)/\(entry)")
-        }
+  /// Removes what is left of our locks in a folder, and in those below it where so wished. Only for one who knows that
+  /// no process of ours uses the repository.
+  func removeOwnLocks(in place: String = "refs", deep: Bool = true) throws(StoreError) {
+    let ours = FileIdentity(path: lockSource)?.inode
+    for entry in File.list("\(folder)/\(place)") {
+      let path = "\(folder)/\(place)/\(entry)"
+      if entry.hasSuffix(".lock"), FileIdentity(path: path)?.inode == ours {
+        try onDisk { () throws(SystemError) in try layer.remove(path) }
+      } else if deep, File.isFolder(path) {
+        try removeOwnLocks(in: "\(place)/\(entry)")
       }
     }
   }
@@ -270,10 +268,33 @@ final class References: Sendable {
     }
   }
 
-  /// What the last line of a reference's log says the reference became; nil where there is none.
+  /// What the last line of a reference's log says the reference became; nil where there is none. Removes what a power
+  /// cut left behind that line.
   func lastLogged(_ name: RefName) throws(StoreError) -> ObjectID? {
-    let bytes = try onDisk { () throws(SystemError) in try File.readIfPresent(logPath(name)) ?? [] }
-    guard let line = bytes.split(separator: UInt8(ascii: "\n")).last else { return nil }
+    let path = logPath(name)
+    guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return nil }
+    var last: ObjectID?
+    var whole = 0
+    while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), let id = loggedValue(bytes[whole..<end]) {
+      last = id
+      whole = end + 1
+    }
+    if whole < bytes.count {
+      let temporary = temporaryPath()
+      try onDisk { () throws(SystemError) in
+        try layer.create(temporary, with: Array(bytes[..<whole]), sync: .reflog)
+        try layer.rename(temporary, path)
+        try layer.syncFolder(File.folderName(of: path), .reflog)
+      }
+    }
+    return last
+  }
+
+  /// The second identifier of a line `<old> <new> <who>\t<why>`; nil for what is no such line.
+  private func loggedValue(_ line: ArraySlice<UInt8>) -> ObjectID? {
+    guard line.contains(UInt8(ascii: "\t")), !line.contains(0),
+      ObjectID(format, hex: line.prefix(format.digits)) != nil
+    else { return nil }
     return ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits))
   }
 

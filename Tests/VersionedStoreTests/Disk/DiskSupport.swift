@@ -52,7 +52,8 @@ func change(
   let blob = try buffer.write(.blob, Array(text.utf8))
   var tree: ObjectID?
   if let old {
-    do { tree = try CommitObject(try backend.bytes(old, .commit), backend.format).tree } catch let error as FormatError {
+    do { tree = try CommitObject(try backend.bytes(old, .commit), backend.format).tree } catch let error as FormatError
+    {
       throw .malformed(error)
     } catch {
       throw error as! StoreError
@@ -64,6 +65,7 @@ func change(
   let object = CommitObject(tree: changed!, parents: old.map { [$0] } ?? [], author: ada, message: "Set \(file)\n")
   let id = try buffer.write(.commit, object.bytes)
   return (
-    Batch(objects: buffer.objects, refs: [RefChange(branch, from: old, to: id, who: ada, why: "commit: Set \(file)")]), id
+    Batch(objects: buffer.objects, refs: [RefChange(branch, from: old, to: id, who: ada, why: "commit: Set \(file)")]),
+    id
   )
 }
