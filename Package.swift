@@ -151,7 +151,7 @@ let package = Package(
         "lares",
       ],
       path: "Tests/Machine", exclude: ["Linux"], swiftSettings: swiftSettings),
-    tests("GitFormat"),
+    tests("GitFormat", ["HostSystem"]),
     tests("VersionedStore", ["GitFormat", "HostSystem"]),
     tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
     tests("Household", ["Wire"]),
