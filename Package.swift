@@ -124,8 +124,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household",
-        "NameService", "Netlink", "TestSupport", "Uplink", "Wire",
+        "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "GitFormat", "HostSystem",
+        "Household", "NameService", "Netlink", "TestSupport", "Uplink", "Wire",
       ],
       path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
     .testTarget(
