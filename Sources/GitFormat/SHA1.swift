@@ -64,17 +64,16 @@ struct SHA1 {
   }
 
   private mutating func absorb(_ block: UnsafeRawBufferPointer) {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 80) { words in
-      guard let words = words.baseAddress else { return }
-      SHA1Block.load(block, into: words)
-      SHA1Block.expand(words, to: SHA1Disturbances.lastWord + 1)
+    withUnsafeTemporaryAllocation(byteCount: 320, alignment: 16) { memory in
+      guard let words = memory.bindMemory(to: UInt32.self).baseAddress else { return }
+      SHA1Block.expand(block, into: words)
       let suspects = SHA1Disturbances.suspects(words)
       if suspects.isEmpty {
         SHA1_Transform(&context, block.baseAddress)
       } else {
         let before = state
         SHA1_Transform(&context, block.baseAddress)
-        SHA1Block.expand(words, to: 80)
+        SHA1Block.expand(words, 68..<80)
         isAttacked = isAttacked || suspects.areAttack(on: words, from: before, to: state)
       }
     }
@@ -93,49 +92,88 @@ struct SHA1State: Equatable {
     Self(left.a &+ right.a, left.b &+ right.b, left.c &+ right.c, left.d &+ right.d, left.e &+ right.e)
   }
 
-  /// Does one of the 80 steps with its word of the message.
-  mutating func step(_ index: Int, _ word: UInt32) {
-    let next = a.rotated(5) &+ Self.mix(index, b, c, d) &+ e &+ word
-    (a, b, c, d, e) = (next, a, b.rotated(30), c, d)
-  }
-
-  /// Takes a step back.
-  mutating func stepBack(_ index: Int, _ word: UInt32) {
-    let last = c.rotated(2)
-    (a, b, c, d, e) = (b, last, d, e, a &- b.rotated(5) &- Self.mix(index, last, d, e) &- word)
-  }
-
-  /// The step's function and constant (FIPS 180-4, 4.1.1 and 4.2.1).
-  private static func mix(_ index: Int, _ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 {
-    switch index / 20 {
-    case 0: (b & c | ~b & d) &+ 0x5a82_7999
-    case 1: (b ^ c ^ d) &+ 0x6ed9_eba1
-    case 2: (b & c | b & d | c & d) &+ 0x8f1b_bcdc
-    default: (b ^ c ^ d) &+ 0xca62_c1d6
+  /// Does some of the 80 steps, each with its word of the message.
+  @inline(__always)
+  mutating func step(_ steps: Range<Int>, _ word: (Int) -> UInt32) {
+    func round(_ mix: SHA1Mix, _ range: Range<Int>) {
+      for index in steps.clamped(to: range) {
+        let next = a.rotated(5) &+ mix(b, c, d) &+ e &+ word(index)
+        (a, b, c, d, e) = (next, a, b.rotated(30), c, d)
+      }
     }
+    round(SHA1Round.one, 0..<20)
+    round(SHA1Round.two, 20..<40)
+    round(SHA1Round.three, 40..<60)
+    round(SHA1Round.four, 60..<80)
+  }
+
+  /// Takes steps back.
+  @inline(__always)
+  mutating func stepBack(_ steps: Range<Int>, _ word: (Int) -> UInt32) {
+    func round(_ mix: SHA1Mix, _ range: Range<Int>) {
+      for index in steps.clamped(to: range).reversed() {
+        let last = c.rotated(2)
+        (a, b, c, d, e) = (b, last, d, e, a &- b.rotated(5) &- mix(last, d, e) &- word(index))
+      }
+    }
+    round(SHA1Round.four, 60..<80)
+    round(SHA1Round.three, 40..<60)
+    round(SHA1Round.two, 20..<40)
+    round(SHA1Round.one, 0..<20)
   }
 }
 
-/// The message expansion.
+private typealias SHA1Mix = (UInt32, UInt32, UInt32) -> UInt32
+
+/// The functions of the four rounds with their constants (FIPS 180-4, 4.1.1 and 4.2.1).
+private enum SHA1Round {
+  static func one(_ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 { (b & c | ~b & d) &+ 0x5a82_7999 }
+  static func two(_ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 { (b ^ c ^ d) &+ 0x6ed9_eba1 }
+  static func three(_ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 { (b & c | b & d | c & d) &+ 0x8f1b_bcdc }
+  static func four(_ b: UInt32, _ c: UInt32, _ d: UInt32) -> UInt32 { (b ^ c ^ d) &+ 0xca62_c1d6 }
+}
+
+/// A block's words, and those that the message expansion makes of them.
 enum SHA1Block {
-  /// Reads a block's 16 words.
-  static func load(_ block: UnsafeRawBufferPointer, into words: UnsafeMutablePointer<UInt32>) {
+  /// Computes the first 68 of the 80 words.
+  @inline(__always)
+  static func expand(_ block: UnsafeRawBufferPointer, into words: UnsafeMutablePointer<UInt32>) {
     for index in 0..<16 {
       words[index] = UInt32(bigEndian: block.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self))
     }
+    // In pieces that the compiler unrolls.
+    expand(words, 16..<24)
+    expand(words, 24..<32)
+    words.withMemoryRebound(to: SIMD4<UInt32>.self, capacity: 20) { fours in
+      // No loop: the compiler would take the fours apart.
+      let eighth = expand(fours, 8, fours[6], fours[7])
+      let ninth = expand(fours, 9, fours[7], eighth)
+      let tenth = expand(fours, 10, eighth, ninth)
+      let eleventh = expand(fours, 11, ninth, tenth)
+      let twelfth = expand(fours, 12, tenth, eleventh)
+      let thirteenth = expand(fours, 13, eleventh, twelfth)
+      let fourteenth = expand(fours, 14, twelfth, thirteenth)
+      let fifteenth = expand(fours, 15, thirteenth, fourteenth)
+      _ = expand(fours, 16, fourteenth, fifteenth)
+    }
   }
 
-  /// Computes at least the first `end` of a block's 80 words from its first 16.
-  static func expand(_ words: UnsafeMutablePointer<UInt32>, to end: Int) {
-    for index in 16..<32 {
+  /// Computes four words at once: the recurrence, put into itself, reaches back at least six.
+  @inline(__always)
+  private static func expand(
+    _ fours: UnsafeMutablePointer<SIMD4<UInt32>>, _ index: Int, _ second: SIMD4<UInt32>, _ last: SIMD4<UInt32>
+  ) -> SIMD4<UInt32> {
+    let sixth = SIMD4(lowHalf: second.highHalf, highHalf: last.lowHalf)
+    let mixed = fours[index - 8] ^ fours[index - 7] ^ fours[index - 4] ^ sixth
+    fours[index] = mixed &<< 2 | mixed &>> 30
+    return fours[index]
+  }
+
+  /// Computes words from those before.
+  @inline(__always)
+  static func expand(_ words: UnsafeMutablePointer<UInt32>, _ range: Range<Int>) {
+    for index in range {
       words[index] = (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotated(1)
-    }
-    // The recurrence put into itself reaches back at least six words, so four are made at once.
-    let bytes = UnsafeMutableRawPointer(words)
-    func four(_ index: Int) -> SIMD4<UInt32> { bytes.loadUnaligned(fromByteOffset: 4 * index, as: SIMD4<UInt32>.self) }
-    for index in stride(from: 32, to: end, by: 4) {
-      let mixed = four(index - 6) ^ four(index - 16) ^ four(index - 28) ^ four(index - 32)
-      bytes.storeBytes(of: mixed &<< 2 | mixed &>> 30, toByteOffset: 4 * index, as: SIMD4<UInt32>.self)
     }
   }
 }

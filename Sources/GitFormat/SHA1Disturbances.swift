@@ -8,17 +8,15 @@
 ///
 /// The relations are those of that paper, told by their place relative to K, the number of a vector in its class (Manuel,
 /// "Classification and generation of disturbance vectors for collision attacks against SHA-1", 2011): then most are the same for
-/// all vectors of a class, and one operation on a word of bits, one bit for each K, checks a relation for all of them.
+/// all vectors of a class, and one operation on a word of bits, one bit for each K, checks a relation for all of them. Those for the most are
+/// checked first.
 struct SHA1Disturbances {
   /// Vectors I(K,0), I(K,2), II(K,0) and II(K,2) that are not ruled out: bit K-43 stands for K.
   let one, oneRotated, two, twoRotated: UInt64
 
   var isEmpty: Bool { one | oneRotated | two | twoRotated == 0 }
 
-  /// The last word that `suspects` looks at, of the 80.
-  static let lastWord = 64
-
-  /// The vectors for which a block can have been made, by its expanded words.
+  /// The vectors for which a block can have been made, by its expanded words up to number 64.
   static func suspects(_ words: UnsafePointer<UInt32>) -> Self {
     let planes = BitPlanes(words)
     return Self(
@@ -38,6 +36,7 @@ struct SHA1Disturbances {
     search.equal(29, at: 3, 29, at: 4, from: 43, to: 52)
     search.differ(4, at: -6, 4, at: -4, from: 43, to: 52)
     search.differ(29, at: 1, 29, at: 3, from: 43, to: 52)
+    guard search.left != 0 else { return 0 }
     search.differ(4, at: -4, 29, at: -4, from: 44, to: 52)
     search.equal(4, at: -10, 29, at: -6, from: 45, to: 52)
     search.equal(29, at: -7, 29, at: -6, from: 47, to: 52)
@@ -61,6 +60,7 @@ struct SHA1Disturbances {
     search.equal(6, at: -6, 6, at: -4, from: 46, to: 51)
     search.equal(6, at: -4, 6, at: -2, from: 46, to: 51)
     search.equal(6, at: -2, 6, at: 0, from: 46, to: 51)
+    guard search.left != 0 else { return 0 }
     search.differ(1, at: -14, 6, at: -13, from: 49, to: 51)
     search.equal(6, at: -10, 1, at: -9, from: 49, to: 51)
     search.differ(2, at: 15, 7, at: 16, from: 46, to: 48)
@@ -85,6 +85,7 @@ struct SHA1Disturbances {
     search.equal(3, at: -12, 28, at: -8, from: 47, to: 56)
     search.equal(4, at: -12, 29, at: -8, from: 47, to: 56)
     search.differ(4, at: 4, 29, at: 4, from: 45, to: 53)
+    guard search.left != 0 else { return 0 }
     search.equal(29, at: 7, 29, at: 8, from: 45, to: 52)
     search.differ(30, at: -13, 3, at: -12, from: 48, to: 52)
     search.differ(4, at: -16, 4, at: -14, from: 52, to: 56)
@@ -108,6 +109,7 @@ struct SHA1Disturbances {
     search.differ(1, at: 1, 6, at: 2, from: 46, to: 51)
     search.equal(6, at: 4, 1, at: 5, from: 46, to: 51)
     search.equal(6, at: 2, 6, at: 4, from: 46, to: 51)
+    guard search.left != 0 else { return 0 }
     search.differ(0, at: -13, 5, at: -12, from: 49, to: 51)
     search.equal(6, at: -9, 1, at: -8, from: 49, to: 51)
     search.equal(5, at: -12, 30, at: -8, from: 49, to: 51)
@@ -154,50 +156,63 @@ private struct Search {
   }
 }
 
-/// Bits 0 to 7 and 24 to 31 of the expanded words 33 to 64, turned: bit `i - origin` of plane `b` is bit `b` of word `i`.
+/// Bits 0 to 7 and 24 to 31 of the expanded words 32 to 64, turned: bit `i - origin` of plane `b` is bit `b` of word `i`.
 private struct BitPlanes {
   /// Below the first word by so much that a place before it still has a bit, which is 0.
   static let origin = 25
 
-  /// Bytes 0 and 3 of eight words each: byte `b` of a group has bit `b` of its words.
-  private let low, high: SIMD4<UInt64>
+  /// Words 32 to 63: lane `b` has bit `b` of the first, and bit `24 + b` of the second.
+  private let low, high: SIMD8<UInt32>
+  private let last: UInt32
 
   @inline(__always)
   init(_ words: UnsafePointer<UInt32>) {
-    let bytes = UnsafeRawPointer(words + 33)
-    var low = SIMD4<UInt64>(), high = SIMD4<UInt64>()
-    for group in 0..<4 {
-      let eight = bytes.loadUnaligned(fromByteOffset: 32 * group, as: SIMD8<UInt32>.self)
-      low[group] = unsafeBitCast(SIMD8<UInt8>(truncatingIfNeeded: eight), to: UInt64.self)
-      high[group] = unsafeBitCast(SIMD8<UInt8>(truncatingIfNeeded: eight &>> 24), to: UInt64.self)
-    }
-    self.low = Self.turned(low)
-    self.high = Self.turned(high)
+    let bytes = UnsafeRawPointer(words + 32)
+    @inline(__always)
+    func eight(_ group: Int) -> SIMD8<UInt32> { bytes.load(fromByteOffset: 32 * group, as: SIMD8<UInt32>.self) }
+    low = Self.turned(
+      SIMD8(truncatingIfNeeded: eight(0)), SIMD8(truncatingIfNeeded: eight(1)), SIMD8(truncatingIfNeeded: eight(2)),
+      SIMD8(truncatingIfNeeded: eight(3)))
+    high = Self.turned(
+      SIMD8(truncatingIfNeeded: eight(0) &>> 24), SIMD8(truncatingIfNeeded: eight(1) &>> 24),
+      SIMD8(truncatingIfNeeded: eight(2) &>> 24), SIMD8(truncatingIfNeeded: eight(3) &>> 24))
+    last = words[64]
   }
 
   @inline(__always)
   subscript(bit: Int) -> UInt64 {
-    let groups = bit < 8 ? low : high
-    let shift = UInt64(truncatingIfNeeded: bit % 8 * 8)
-    var plane: UInt64 = 0
-    for group in 0..<4 { plane |= (groups[group] &>> shift & 0xFF) &<< UInt64(8 + 8 * group) }
-    return plane
+    let plane = bit < 8 ? low[bit] : high[bit - 24]
+    return UInt64(plane) &<< 7 | UInt64(last &>> UInt32(truncatingIfNeeded: bit) & 1) &<< 39
   }
 
-  /// Turns each lane, as a square of eight bytes of eight bits (Warren, "Hacker's Delight", 7-3).
+  /// Turns 32 bytes of eight bits into eight words of 32.
   @inline(__always)
-  private static func turned(_ square: SIMD4<UInt64>) -> SIMD4<UInt64> {
-    var square = square
-    swap(&square, 7, 0x00aa_00aa_00aa_00aa)
-    swap(&square, 14, 0x0000_cccc_0000_cccc)
-    swap(&square, 28, 0x0000_0000_f0f0_f0f0)
-    return square
+  private static func turned(
+    _ a: SIMD8<UInt8>, _ b: SIMD8<UInt8>, _ c: SIMD8<UInt8>, _ d: SIMD8<UInt8>
+  ) -> SIMD8<UInt32> {
+    // Each 64 bits are a square to turn (Warren, "Hacker's Delight", 7-3).
+    var squares = unsafeBitCast(
+      SIMD32(lowHalf: SIMD16(lowHalf: a, highHalf: b), highHalf: SIMD16(lowHalf: c, highHalf: d)),
+      to: SIMD4<UInt64>.self)
+    swap(&squares, 7, 0x00aa_00aa_00aa_00aa)
+    swap(&squares, 14, 0x0000_cccc_0000_cccc)
+    swap(&squares, 28, 0x0000_0000_f0f0_f0f0)
+    // Byte b of each belongs to word b.
+    let bytes = unsafeBitCast(squares, to: SIMD32<UInt8>.self)
+    var left = SIMD16<UInt8>(), right = SIMD16<UInt8>(), words = SIMD16<UInt16>()
+    left.evenHalf = bytes.lowHalf.lowHalf
+    left.oddHalf = bytes.lowHalf.highHalf
+    right.evenHalf = bytes.highHalf.lowHalf
+    right.oddHalf = bytes.highHalf.highHalf
+    words.evenHalf = unsafeBitCast(left, to: SIMD8<UInt16>.self)
+    words.oddHalf = unsafeBitCast(right, to: SIMD8<UInt16>.self)
+    return unsafeBitCast(words, to: SIMD8<UInt32>.self)
   }
 
   /// Swaps the masked bits with those that stand `distance` higher.
   @inline(__always)
-  private static func swap(_ square: inout SIMD4<UInt64>, _ distance: UInt64, _ mask: UInt64) {
-    let changes = (square ^ square &>> distance) & mask
-    square ^= changes ^ changes &<< distance
+  private static func swap(_ squares: inout SIMD4<UInt64>, _ distance: UInt64, _ mask: UInt64) {
+    let changes = (squares ^ squares &>> distance) & mask
+    squares ^= changes ^ changes &<< distance
   }
 }

@@ -20,13 +20,13 @@ extension SHA1Disturbances {
       func other(_ index: Int) -> UInt32 {
         words[index] ^ vectors.difference(ofWord: index, in: number).rotated(rotation)
       }
-      // Up to here from step K+5 on, in both classes, the two messages have one state.
+      // From step K+9 on, in both classes, and up to here, the two messages have one state.
       let meeting = number + 15
       var state = before
-      for index in 0..<meeting { state.step(index, words[index]) }
+      state.step(0..<meeting) { words[$0] }
       var otherBefore = state
-      for index in (0..<meeting).reversed() { otherBefore.stepBack(index, other(index)) }
-      for index in meeting..<80 { state.step(index, other(index)) }
+      otherBefore.stepBack(0..<meeting, other)
+      state.step(meeting..<80, other)
       if otherBefore &+ state == after { return true }
     }
     return false

@@ -66,16 +66,13 @@ import Testing
         (0, SHA1DisturbanceClass.one, 0), (1, .one, 2), (2, .two, 0), (3, .two, 2),
       ] as [(Int, SHA1DisturbanceClass, UInt32)] {
         let number = 43 + Int(bit)
-        var words = (0..<80).map { _ in random.next32() }
-        words.withUnsafeMutableBufferPointer { SHA1Block.expand($0.baseAddress!, to: 80) }
+        let words = expandedBlock(&random)
         let meeting = SHA1State(random.next32(), random.next32(), random.next32(), random.next32(), random.next32())
         var (before, otherBefore, end) = (meeting, meeting, meeting)
         let others = (0..<80).map { words[$0] ^ vectors.difference(ofWord: $0, in: number).rotated(rotation) }
-        for index in (0..<(number + 15)).reversed() {
-          before.stepBack(index, words[index])
-          otherBefore.stepBack(index, others[index])
-        }
-        for index in (number + 15)..<80 { end.step(index, others[index]) }
+        before.stepBack(0..<(number + 15)) { words[$0] }
+        otherBefore.stepBack(0..<(number + 15)) { others[$0] }
+        end.step((number + 15)..<80) { others[$0] }
         func masks(_ bits: UInt64) -> SHA1Disturbances {
           let masks = (0..<4).map { $0 == family ? bits : 0 }
           return SHA1Disturbances(one: masks[0], oneRotated: masks[1], two: masks[2], twoRotated: masks[3])
@@ -94,8 +91,7 @@ import Testing
     let blocks = Soak.count(20_000, soak: 2_000_000)
     var counts = [Int](repeating: 0, count: 64)
     for _ in 0..<blocks {
-      var words = (0..<80).map { _ in random.next32() }
-      words.withUnsafeMutableBufferPointer { SHA1Block.expand($0.baseAddress!, to: 80) }
+      let words = expandedBlock(&random)
       let suspects = SHA1Disturbances.suspects(words)
       for (family, mask) in [suspects.one, suspects.oneRotated, suspects.two, suspects.twoRotated].enumerated() {
         for bit in 0..<16 where mask >> UInt64(bit) & 1 == 1 { counts[family * 16 + bit] += 1 }
@@ -103,6 +99,17 @@ import Testing
     }
     let share = Double(counts.reduce(0, +)) / Double(blocks)
     #expect((0.045...0.054).contains(share), "\(share)")
+  }
+
+  /// The 80 words of a block of random bytes.
+  private func expandedBlock(_ random: inout SeededGenerator) -> [UInt32] {
+    let block = (0..<64).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    var words = [UInt32](repeating: 0, count: 80)
+    words.withUnsafeMutableBufferPointer { words in
+      block.withUnsafeBytes { SHA1Block.expand($0, into: words.baseAddress!) }
+      SHA1Block.expand(words.baseAddress!, 68..<80)
+    }
+    return words
   }
 
   private func hash(_ bytes: [UInt8], _ format: ObjectFormat, inPiecesOf size: Int) throws -> ObjectID {

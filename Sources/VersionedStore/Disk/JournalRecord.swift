@@ -48,10 +48,8 @@ enum JournalRecord {
       bytes.append((change.old == nil ? 0 : 1) | (change.new == nil ? 0 : 2))
       change.old?.append(to: &bytes)
       change.new?.append(to: &bytes)
-      bytes.appendText(change.who.name)
-      bytes.appendText(change.who.email)
-      bytes.appendVariable(max(0, Int(change.who.time)))
-      bytes.appendVariable(change.who.zone + 10_000)
+      bytes.appendVariable(change.who.bytes.count)
+      bytes.append(contentsOf: change.who.bytes)
       bytes.appendText(change.why)
     }
     return (bytes, places)
@@ -152,16 +150,13 @@ private struct JournalReader {
   }
 
   private mutating func refChange() -> RefChange? {
-    guard let text = text(), let name = RefName(text), let flags = byte() else { return nil }
+    guard let text = text(), let name = RefName(String(decoding: text, as: UTF8.self)), let flags = byte() else { return nil }
     let old = flags & 1 == 0 ? nil : id()
     let new = flags & 2 == 0 ? nil : id()
     guard (old == nil) == (flags & 1 == 0), (new == nil) == (flags & 2 == 0),
-      let who = self.text(), let email = self.text(), let time = variable(), let zone = variable(),
-      let why = self.text()
+      let who = self.text().flatMap({ Signature(line: $0) }), let why = self.text()
     else { return nil }
-    return RefChange(
-      name, from: old, to: new, who: Signature(name: who, email: email, time: Int64(time), zone: zone - 10_000),
-      why: why)
+    return RefChange(name, from: old, to: new, who: who, why: String(decoding: why, as: UTF8.self))
   }
 
   private mutating func byte() -> UInt8? {
@@ -180,10 +175,10 @@ private struct JournalReader {
     return nil
   }
 
-  private mutating func text() -> String? {
+  private mutating func text() -> ArraySlice<UInt8>? {
     guard let length = variable(), length <= end - position else { return nil }
     defer { position += length }
-    return String(decoding: bytes[position..<position + length], as: UTF8.self)
+    return bytes[position..<position + length]
   }
 
   private mutating func id() -> ObjectID? {

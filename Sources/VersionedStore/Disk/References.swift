@@ -248,7 +248,7 @@ final class References: Sendable {
       bytes.append(UInt8(ascii: " "))
       (change.new ?? .zero(format)).appendHex(to: &bytes)
       bytes.append(UInt8(ascii: " "))
-      change.who.append(to: &bytes)
+      bytes.append(contentsOf: change.who.bytes)
       bytes.append(UInt8(ascii: "\t"))
       bytes.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
       bytes.append(UInt8(ascii: "\n"))
