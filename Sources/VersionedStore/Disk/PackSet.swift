@@ -8,7 +8,7 @@ import Synchronization
 /// add, repack and prune.
 ///
 /// Where a pack is damaged, another copy of the object is looked for before that is reported.
-public final class PackSet: Sendable {
+public final class PackSet: PackSource {
   /// How much a reader takes.
   public struct Limits: Sendable {
     /// Memory for objects that may be asked for again, in bytes.
@@ -121,6 +121,13 @@ public final class PackSet: Sendable {
 
   /// The packs of this folder, newest first, looked at again.
   func openPacks() -> [PackFile] { (packs.refresh() ?? packs.contents()).packs }
+
+  public func storedEntry(_ id: ObjectID) -> StoredEntry? {
+    for pack in packs.contents().packs {
+      if let position = pack.index.position(of: id) { return pack.storedEntry(at: position) }
+    }
+    return nil
+  }
 
   // MARK: - Search
 
