@@ -21,7 +21,7 @@ public final class GitBackend: Backend {
 
   private let layer: FileLayer
   private let references: References
-  private let queue: CommitQueue
+  private let queue: JournalQueue
   private let publisher: Publisher
   private let packs: PackSet
   private let thread: PublishingThread
@@ -59,7 +59,7 @@ public final class GitBackend: Backend {
     references = References(folder: folder, format: format, layer: layer)
     packs = PackSet(objects: folder + "/objects", format)
     let journal = try Journal(path: "\(folder)/lares/journal", format: format, layer: layer)
-    queue = CommitQueue(journal: journal, shared: shared, references: references)
+    queue = JournalQueue(journal: journal, shared: shared, references: references)
     publisher = try Publisher(folder: folder, format: format, queue: queue, references: references, layer: layer)
     if isAlone {
       recoveryNotes = try publisher.recover()
@@ -151,7 +151,7 @@ public final class GitBackend: Backend {
     var pause: UInt32 = 1_000
     while true {
       let refusal: StoreError?
-      switch try queue.add(CommitQueue.Item(prepared)) {
+      switch try queue.add(JournalQueue.Item(prepared)) {
       case .done: return
       case .tryAgain:
         refusal = nil

@@ -7,7 +7,7 @@ import Wire
 final class Publisher: Sendable {
   private let folder: String
   private let format: ObjectFormat
-  private let queue: CommitQueue
+  private let queue: JournalQueue
   private let references: References
   private let layer: FileLayer
   /// One at a time in this process, and by the lock of this file in all.
@@ -17,7 +17,7 @@ final class Publisher: Sendable {
   private var mark: String { "\(folder)/lares/lock" }
 
   init(
-    folder: String, format: ObjectFormat, queue: CommitQueue, references: References, layer: FileLayer
+    folder: String, format: ObjectFormat, queue: JournalQueue, references: References, layer: FileLayer
   ) throws(StoreError) {
     self.folder = folder
     self.format = format
@@ -172,13 +172,13 @@ final class Publisher: Sendable {
 
 /// The thread that publishes what a process has acknowledged.
 final class PublishingThread: Sendable {
-  private let queue: CommitQueue
+  private let queue: JournalQueue
   private let publisher: Publisher
   private nonisolated(unsafe) var isEnding = false
   private nonisolated(unsafe) var isHurried = false
   private nonisolated(unsafe) var thread: BackgroundThread?
 
-  init(_ publisher: Publisher, queue: CommitQueue, delayMilliseconds: Int) {
+  init(_ publisher: Publisher, queue: JournalQueue, delayMilliseconds: Int) {
     self.publisher = publisher
     self.queue = queue
     thread = try? BackgroundThread { [unowned self] in run(delayMilliseconds) }

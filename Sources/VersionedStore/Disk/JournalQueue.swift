@@ -9,7 +9,7 @@ import Wire
 /// Whoever finds no leader leads: takes all that wait, checks their reference changes, appends them as one block, and
 /// syncs once for all. Several processes may do so on one journal; the journal's file lock makes them take turns at
 /// appending, and each syncs for itself.
-final class CommitQueue: Sendable {
+final class JournalQueue: Sendable {
   /// How long a reference may be locked without a break, so that other programs get their turn, and how long a break is.
   private static let longestHold = 1_000_000_000
   private static let breakMilliseconds = 50
