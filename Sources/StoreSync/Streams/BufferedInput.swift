@@ -36,6 +36,27 @@ public final class BufferedInput: ByteSource {
     return true
   }
 
+  /// What is buffered, at least so many bytes of it unless the source ends before; valid until the next call.
+  ///
+  /// - Precondition: `count` is small against the buffer.
+  func peek(_ count: Int) throws(StoreError) -> UnsafeRawBufferPointer {
+    if end - start < count {
+      let rest = UnsafeRawBufferPointer(rebasing: buffer[start..<end])
+      buffer.copyMemory(from: rest)
+      start = 0
+      end = rest.count
+      while end < count {
+        let added = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[end...]))
+        if added == 0 { break }
+        end += added
+      }
+    }
+    return UnsafeRawBufferPointer(rebasing: buffer[start..<end])
+  }
+
+  /// Passes over bytes that `peek` gave.
+  func skip(_ count: Int) { start += count }
+
   /// Calls back with what is buffered, after reading where that is nothing; the answer says how much of it was used.
   /// Nothing is called at the end.
   ///

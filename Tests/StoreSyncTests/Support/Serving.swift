@@ -34,6 +34,14 @@ final class Serving {
     }
   }
 
+  convenience init(
+    receive backend: any Backend, _ policy: ServerPolicy = .test, version: ProtocolVersion = .zero
+  ) throws {
+    try self.init { (stream) throws(StoreError) in
+      try serveReceivePack(backend, stream, policy, version: version)
+    }
+  }
+
   /// Waits for its end, and gives the error that it ended with.
   @discardableResult
   func wait() -> StoreError? {

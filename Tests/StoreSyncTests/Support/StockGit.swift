@@ -1,3 +1,4 @@
+import GitFormat
 import Glibc
 import HostSystem
 import TestSupport
@@ -23,7 +24,8 @@ struct StockGit {
 
   struct Outcome {
     var isSuccess: Bool
-    var output: String
+    var bytes: [UInt8]
+    var output: String { String(decoding: bytes, as: UTF8.self) }
   }
 
   /// Runs git in a folder below the temporary one.
@@ -44,7 +46,7 @@ struct StockGit {
       descriptors: [null.number, output, output] + (connection.map { [$0] } ?? []))
     if let connection { close(connection) }
     let bytes = try pipe.keepingReading().readToEnd(of: "git")
-    return Outcome(isSuccess: try child.wait() == .exited(0), output: String(decoding: bytes, as: UTF8.self))
+    return Outcome(isSuccess: try child.wait() == .exited(0), bytes: bytes)
   }
 
   /// Runs git where it has to succeed, and gives what it wrote without the last newline.
@@ -55,6 +57,19 @@ struct StockGit {
     let outcome = try attempt(arguments, in: name, variables: variables, connection: connection)
     try #require(outcome.isSuccess, "git \(arguments.joined(separator: " ")): \(outcome.output)")
     return outcome.output.hasSuffix("\n") ? String(outcome.output.dropLast()) : outcome.output
+  }
+
+  /// Writes a file below the temporary folder.
+  func write(_ text: String, to name: String) throws {
+    try File.replace(path(name), with: Array(text.utf8), mode: 0o644, durable: false)
+  }
+
+  /// An object of a repository, as git prints it.
+  func object(_ id: ObjectID, in name: String) throws -> GitObject {
+    let kind = try run("cat-file", "-t", id.hex, in: name)
+    let object = try #require(ObjectKind.allCases.first { "\($0)" == kind })
+    let outcome = try attempt(["cat-file", kind, id.hex], in: name)
+    return GitObject(object, outcome.bytes)
   }
 
   /// Looks at every object of a repository as strictly as git can.
