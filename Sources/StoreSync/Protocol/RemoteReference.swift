@@ -47,9 +47,12 @@ struct ReferenceAdvertisement: Equatable {
 
   /// Reads the list up to its flush packet. Names that Git would refuse are left out.
   ///
-  /// - Parameter first: its first packet, read already.
+  /// - Parameters:
+  ///   - first: its first packet, read already.
+  ///   - expected: our format; nil: whatever the server has.
   /// - Throws: also where the server's object format is not ours.
-  init(first: Packet, _ packets: PacketReader, _ format: ObjectFormat) throws(StoreError) {
+  init(first: Packet, _ packets: PacketReader, _ expected: ObjectFormat?) throws(StoreError) {
+    var format = expected ?? .sha1
     var packet = first
     var isFirst = true
     var lines = 0
@@ -61,7 +64,10 @@ struct ReferenceAdvertisement: Equatable {
         capabilities = Capabilities(parsing: text[(zero + 1)...])
         line = text[..<zero]
       }
-      if isFirst { try capabilities.checkFormat(format) }
+      if isFirst {
+        if expected == nil, capabilities.value(of: "object-format") == ObjectFormat.sha256.rawValue { format = .sha256 }
+        try capabilities.checkFormat(format)
+      }
       isFirst = false
       try add(line, format)
       packet = try packets.expect()

@@ -91,7 +91,7 @@ struct IncomingPack: ~Copyable {
 
   private mutating func readEntry() throws(StoreError) {
     let offset = file.count
-    let seen = try input.peek(PackEntry.longestHeader)
+    let seen = try peekHeader()
     let header: PackEntry
     do { header = try PackEntry(parsing: seen, format) } catch { throw .malformed(error) }
     guard header.size <= limits.objectBytes else {
@@ -107,6 +107,27 @@ struct IncomingPack: ~Copyable {
       IncomingEntry(
         offset: offset, dataStart: offset + header.headerLength, end: file.count, crc: crc, content: header.content,
         size: header.size, id: id))
+  }
+
+  /// Bytes that have an entry's whole header. No more than that is waited for: it may be the last of the connection.
+  private func peekHeader() throws(StoreError) -> UnsafeRawBufferPointer {
+    var seen = try input.peek(1)
+    while !hasWholeHeader(seen), seen.count < PackEntry.longestHeader {
+      let more = try input.peek(seen.count + 1)
+      if more.count == seen.count { break }
+      seen = more
+    }
+    return seen
+  }
+
+  private func hasWholeHeader(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let sizeEnd = bytes.firstIndex(where: { $0 & 0x80 == 0 }) else { return false }
+    let rest = bytes[(sizeEnd + 1)...]
+    switch bytes[0] >> 4 & 7 {
+    case 6: return rest.contains { $0 & 0x80 == 0 }
+    case 7: return rest.count >= format.length
+    default: return true
+    }
   }
 
   /// Inflates an entry's data, of which only its name is kept.

@@ -9,6 +9,12 @@ final class SampleRepository {
 
   init(_ format: ObjectFormat = .sha1) { backend = MemoryBackend(format: format) }
 
+  /// Goes on in a repository that has a history already.
+  init(over backend: MemoryBackend) {
+    self.backend = backend
+    time += 1_000_000
+  }
+
   var signature: Signature { Signature(name: "Ada", email: "ada@home.arpa", time: time, zone: 60) }
 
   /// Stores a commit with these files, each at a path, and lets a reference name it.
