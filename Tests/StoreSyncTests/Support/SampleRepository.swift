@@ -46,7 +46,7 @@ final class SampleRepository {
   func history(_ count: Int, seed: UInt64 = 1) throws -> [ObjectID] {
     var random = SeededGenerator(seed)
     var files: [String: String] = [:]
-    for number in 0..<20 { files["folder\(number % 4)/file\(number)"] = Self.text(400, &random) }
+    for number in 0..<20 { files["folder\(number % 4)/file\(number)"] = Self.text(40, &random) }
     var commits: [ObjectID] = []
     for number in 0..<count {
       let name = "folder\(number % 4)/file\(number % 20)"
@@ -81,6 +81,17 @@ final class SampleRepository {
       }
     }
     return try buffer.write(.tree, TreeObject.serialize(entries))
+  }
+
+  /// Text that hardly gets smaller by compression.
+  static func noise(_ count: Int) -> String {
+    var random = SeededGenerator(5)
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      let word = random.next()
+      for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(33 + (word >> shift & 63))) }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   static func text(_ lines: Int, _ random: inout SeededGenerator) -> String {
