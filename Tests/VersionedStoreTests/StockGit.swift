@@ -19,7 +19,7 @@ final class StockGit {
   init(_ format: ObjectFormat = .sha1) throws {
     folder = try TemporaryFolder()
     self.format = format
-    try run("git", "init", "--quiet", "--bare", "--object-format=\(format.rawValue)", path)
+    try run("git", "init", "--quiet", "--bare", "--initial-branch=main", "--object-format=\(format.rawValue)", path)
     try self("config", "gc.auto", "0")
   }
 

@@ -11,6 +11,7 @@ final class PackFile: Sendable {
   let number: UInt32
   private let indexFile: MappedFile
   private let packFile: MappedFile
+  private let order = Mutex<PackOrder?>(nil)
 
   private static let numbers = Atomic<UInt32>(0)
   /// `PACK`, version and count.
@@ -105,6 +106,58 @@ final class PackFile: Sendable {
     case .delta(let base):
       guard let offset = index.find(base) else { throw damaged(place.offset, "its base \(base) is not in the pack") }
       return offset
+    }
+  }
+}
+
+// MARK: - Order in the file
+
+/// The entries of a pack as they stand in the file.
+private struct PackOrder {
+  /// Ascending.
+  let offsets: [Int]
+  /// The positions in the index of the entries there.
+  let positions: [UInt32]
+
+  init(_ index: PackIndex) {
+    let all = (0..<index.count).map { (offset: index.offset(at: $0), position: UInt32($0)) }.sorted { $0 < $1 }
+    offsets = all.map(\.offset)
+    positions = all.map(\.position)
+  }
+
+  /// The number of an entry in the file; nil where none begins there.
+  func number(_ offset: Int) -> Int? {
+    var (low, high) = (0, offsets.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if offsets[middle] < offset { low = middle + 1 } else { high = middle }
+    }
+    return low < offsets.count && offsets[low] == offset ? low : nil
+  }
+}
+
+extension PackFile {
+  /// The position in the index of the entry that begins at an offset; nil where none does.
+  func position(ofEntryAt offset: Int) -> Int? {
+    let order = inOrder()
+    return order.number(offset).map { Int(order.positions[$0]) }
+  }
+
+  /// Where the entry that begins at an offset ends: where the next one begins. nil where none does, or none can.
+  func end(ofEntryAt offset: Int) -> Int? {
+    let order = inOrder()
+    guard let number = order.number(offset) else { return nil }
+    let end = number + 1 < order.offsets.count ? order.offsets[number + 1] : entriesEnd
+    return offset < end && end <= entriesEnd ? end : nil
+  }
+
+  /// Made when it is first asked for.
+  private func inOrder() -> PackOrder {
+    order.withLock { known in
+      if let known { return known }
+      let order = PackOrder(index)
+      known = order
+      return order
     }
   }
 }

@@ -8,7 +8,7 @@ import Synchronization
 /// add, repack and prune.
 ///
 /// Where a pack is damaged, another copy of the object is looked for before that is reported.
-public final class PackSet: Sendable {
+public final class PackSet: PackSource {
   /// How much a reader takes.
   public struct Limits: Sendable {
     /// Memory for objects that may be asked for again, in bytes.
@@ -27,7 +27,7 @@ public final class PackSet: Sendable {
   public let format: ObjectFormat
   private let limits: Limits
   private let cache: ObjectCache
-  private let packs: PackFolder
+  private let packFolder: PackFolder
   private let loose: LooseObjects
   /// Where the last object was found: the next one is likely there too.
   private let recent = Atomic<Int>(0)
@@ -53,7 +53,7 @@ public final class PackSet: Sendable {
     self.limits = limits
     self.cache = cache
     self.alternates = Mutex(alternates)
-    packs = PackFolder(folder + "/pack", format)
+    packFolder = PackFolder(folder + "/pack", format)
     loose = LooseObjects(folder: folder, format: format)
   }
 
@@ -84,8 +84,8 @@ public final class PackSet: Sendable {
   /// Whether an index, or a loose file, has the name. Its bytes are not looked at.
   public func contains(_ id: ObjectID) -> Bool {
     func has(_ contents: PackFolder.Contents) -> Bool { contents.packs.contains { $0.index.position(of: id) != nil } }
-    if has(packs.contents()) || loose.contains(id) || others().contains(where: { $0.contains(id) }) { return true }
-    return packs.refresh().map(has) ?? false
+    if has(packFolder.contents()) || loose.contains(id) || others().contains(where: { $0.contains(id) }) { return true }
+    return packFolder.refresh().map(has) ?? false
   }
 
   /// The names of all objects, alternates' included, in order, each once.
@@ -97,7 +97,7 @@ public final class PackSet: Sendable {
 
   /// Calls with the name of every object, alternates' included. One that is in several places comes several times.
   public func forEachID(_ body: (ObjectID) -> Void) {
-    let contents = packs.refresh() ?? packs.contents()
+    let contents = packFolder.refresh() ?? packFolder.contents()
     for pack in contents.packs {
       for position in 0..<pack.index.count { body(pack.index.id(at: position)) }
     }
@@ -108,7 +108,7 @@ public final class PackSet: Sendable {
   /// Names of objects that begin with these hexadecimal digits, in order, at most so many.
   public func ids(hexPrefix digits: some Collection<UInt8>, limit: Int) -> [ObjectID] {
     var found: Set<ObjectID> = []
-    for pack in (packs.refresh() ?? packs.contents()).packs {
+    for pack in (packFolder.refresh() ?? packFolder.contents()).packs {
       for position in pack.index.positions(hexPrefix: digits).prefix(limit) {
         found.insert(pack.index.id(at: position))
       }
@@ -120,7 +120,14 @@ public final class PackSet: Sendable {
   }
 
   /// The packs of this folder, newest first, looked at again.
-  func openPacks() -> [PackFile] { (packs.refresh() ?? packs.contents()).packs }
+  func openPacks() -> [PackFile] { (packFolder.refresh() ?? packFolder.contents()).packs }
+
+  public func storedEntry(_ id: ObjectID) -> StoredEntry? {
+    for pack in packFolder.contents().packs {
+      if let position = pack.index.position(of: id) { return pack.storedEntry(at: position) }
+    }
+    return nil
+  }
 
   // MARK: - Search
 
@@ -131,7 +138,7 @@ public final class PackSet: Sendable {
     _ id: ObjectID, _ inPack: InPack<Value>, inFile: InFile<Value>
   ) throws(StoreError) -> Value? {
     var fault: StoreError?
-    let contents = packs.contents()
+    let contents = packFolder.contents()
     if let value = look(id, contents.packs, inPack, &fault) { return value }
     do throws(StoreError) {
       if let value = try inFile(loose) { return value }
@@ -141,7 +148,7 @@ public final class PackSet: Sendable {
         if let value = try other.find(id, inPack, inFile: inFile) { return value }
       } catch { fault = fault ?? error }
     }
-    if let new = packs.refresh() {
+    if let new = packFolder.refresh() {
       if let value = look(id, new.packs, inPack, &fault) { return value }
       fault = fault ?? new.faults.first
     } else {
