@@ -25,6 +25,15 @@ public struct ObjectID: Hashable, Sendable {
     }
   }
 
+  /// A SHA-1 hash.
+  init(_ hash: SHA1State) {
+    self.init(
+      .sha1,
+      (
+        UInt64(hash.a) << 32 | UInt64(hash.b), UInt64(hash.c) << 32 | UInt64(hash.d), UInt64(hash.e) << 32, 0
+      ))
+  }
+
   public init(_ format: ObjectFormat, _ bytes: [UInt8]) { self.init(format, bytes.span.bytes) }
 
   /// Reads hexadecimal digits of either case; nil unless there are exactly `format.digits` of them.
@@ -42,6 +51,12 @@ public struct ObjectID: Hashable, Sendable {
       }
     }
     self.init(format, words)
+  }
+
+  /// Reads hexadecimal digits of lower case only, as objects have them.
+  init?(_ format: ObjectFormat, lowercase hex: UnsafeRawBufferPointer) {
+    guard !hex.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0) }) else { return nil }
+    self.init(format, hex: hex)
   }
 
   public init?(_ format: ObjectFormat, hex: String) { self.init(format, hex: Array(hex.utf8)) }
@@ -82,12 +97,8 @@ public struct ObjectID: Hashable, Sendable {
 
   /// Appends `format.digits` hexadecimal digits in lower case.
   public func appendHex(to text: inout [UInt8]) {
-    withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian)) {
-      for byte in $0[..<format.length] {
-        text.append(HexDigit.lower(byte >> 4))
-        text.append(HexDigit.lower(byte & 15))
-      }
-    }
+    let a = HexDigit.sixteen(a), b = HexDigit.sixteen(b), c = HexDigit.sixteen(c), d = HexDigit.sixteen(d)
+    withUnsafeBytes(of: (a, b, c, d)) { text.append(contentsOf: $0[..<format.digits]) }
   }
 
   /// `format.digits` hexadecimal digits in lower case.
@@ -129,7 +140,13 @@ enum HexDigit {
     }
   }
 
-  static func lower(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  /// The sixteen digits of a number, in lower case, as they stand in memory.
+  static func sixteen(_ number: UInt64) -> SIMD16<UInt8> {
+    let bytes = unsafeBitCast(number.bigEndian, to: SIMD8<UInt8>.self)
+    var digits = SIMD16<UInt8>()
+    digits.evenHalf = bytes &>> 4
+    digits.oddHalf = bytes & 15
+    let letters = SIMD16<UInt8>(repeating: UInt8(ascii: "a") - 10)
+    return digits &+ letters.replacing(with: UInt8(ascii: "0"), where: digits .< 10)
   }
 }
