@@ -196,28 +196,24 @@ import VersionedStore
   }
 
   static func pack(_ objects: [GitObject], _ format: ObjectFormat) throws -> [UInt8] {
-    let stream = MemoryStream()
-    var writer = try PackStreamWriter.begin(stream, format, count: objects.count)
-    for object in objects { try writer.append(.object(object.kind), object.bytes) }
-    try writer.finish()
-    return stream.output
+    var maker = PackMaker(format)
+    for object in objects { maker.append(.object(object.kind), object.bytes) }
+    return try maker.finish()
   }
 
   /// A blob and deltas, each of the one before.
   static func chain(_ count: Int) throws -> [UInt8] {
-    let stream = MemoryStream()
-    var writer = try PackStreamWriter.begin(stream, .sha1, count: count + 1)
+    var maker = PackMaker()
     var bytes = Array("a blob that grows by a byte in each delta of it".utf8)
-    var offset = writer.offset
-    try writer.append(.object(.blob), bytes)
+    var offset = maker.offset
+    maker.append(.object(.blob), bytes)
     for _ in 0..<count {
       let next = bytes + [UInt8(ascii: "!")]
       let delta = try #require(Delta.Index(bytes).delta(to: next, limit: 1_000))
-      let start = writer.offset
-      try writer.append(.offsetDelta(distance: start - offset), delta)
+      let start = maker.offset
+      maker.append(.offsetDelta(distance: start - offset), delta)
       (bytes, offset) = (next, start)
     }
-    try writer.finish()
-    return stream.output
+    return try maker.finish()
   }
 }

@@ -22,7 +22,7 @@ import VersionedStore
     try git.fsck("clone")
     try git.run("merge", "-q", "--ff-only", "origin/main", in: "clone")
     // More than git's http.postBuffer of a mebibyte: sent in chunks.
-    try git.write(SampleRepository.noise(1_500_000), to: "clone/big")
+    try git.write(SampleRepository.noise(1_100_000), to: "clone/big")
     try git.run("add", ".", in: "clone")
     try git.run("commit", "-qm", "big", in: "clone")
     try git.run("-c", version, "push", "-q", in: "clone")
@@ -65,7 +65,7 @@ import VersionedStore
       into: clone, FetchOptions([try RefSpec("refs/heads/*:refs/remotes/origin/*")], who: RemoteClientTests.who))
     #expect(try clone.reference(RefName("refs/remotes/origin/main")!) == next)
 
-    let pushed = try mine.commit(["big": SampleRepository.noise(3_000_000)], parents: [next], on: "refs/heads/big")
+    let pushed = try mine.commit(["big": SampleRepository.noise(1_500_000)], parents: [next], on: "refs/heads/big")
     let result = try client.push([PushSpec(pushed, to: .branch("main")!)], from: clone, who: RemoteClientTests.who)
     #expect(result.isSuccess, "\(result)")
     #expect(try repository.backend.reference(.branch("main")!) == pushed)

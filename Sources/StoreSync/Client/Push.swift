@@ -200,10 +200,12 @@ private struct PushExchange {
     try selection.run()
     let pack = PackOptions(
       offsetDeltas: request.capabilities.has("ofs-delta"), isThin: !session.capabilities.has("no-thin"))
-    let total = selection.selected.count
     let progress = options.progress
+    var shown = 0
     try selection.writePack(to: sink, from: backend, pack) { (written) throws(StoreError) in
-      if written % 1_024 == 0 { progress("Sending objects: \(written)/\(total)") }
+      guard written >= shown + 1 << 20 else { return }
+      shown = written
+      progress("Sending: \(written >> 20) MiB")
     }
   }
 }

@@ -5,8 +5,8 @@ import VersionedStore
 struct SelectedObject {
   var id: ObjectID
   var kind: ObjectKind
-  /// What stood at the same place before, which this may be a small delta of.
-  var base: ObjectID?
+  /// Where it was found; nil for commits and tags.
+  var path: PathHash?
 }
 
 /// What a pack shall have: everything that the wanted objects reach, less what the other side has.
@@ -26,7 +26,10 @@ struct ObjectSelection {
   private var links: [ObjectID: CommitLinks] = [:]
   private var isUninteresting: [ObjectID: Bool] = [:]
   private var seen: Set<ObjectID> = []
+  /// Commits and tags first, newest first; then trees and blobs, the oldest first.
   private(set) var selected: [SelectedObject] = []
+  /// What stood before, on the other side, where trees and blobs are selected.
+  private var replaced: [PackItem] = []
   private let onProgress: (Int) throws(StoreError) -> Void
 
   /// Trees in trees are followed so deep.
@@ -46,7 +49,10 @@ struct ObjectSelection {
   /// Whether an object was selected.
   func contains(_ id: ObjectID) -> Bool { seen.contains(id) }
 
-  /// Finds the objects: tags and commits first, newest first, then trees and blobs.
+  /// Objects that the other side has and that much of what is selected is like.
+  var outside: [PackItem] { replaced.filter { !seen.contains($0.id) } }
+
+  /// Finds the objects.
   mutating func run() throws(StoreError) {
     var roots: [ObjectID] = []
     var wantedCommits: [ObjectID] = []
@@ -73,9 +79,9 @@ struct ObjectSelection {
     for tag in try objects.peel(id).tags { try select(tag, .tag) }
   }
 
-  private mutating func select(_ id: ObjectID, _ kind: ObjectKind, base: ObjectID? = nil) throws(StoreError) {
+  private mutating func select(_ id: ObjectID, _ kind: ObjectKind, at path: PathHash? = nil) throws(StoreError) {
     if kind != .commit, !seen.insert(id).inserted { return }
-    selected.append(SelectedObject(id: id, kind: kind, base: base))
+    selected.append(SelectedObject(id: id, kind: kind, path: path))
     if selected.count % 4_096 == 0 { try onProgress(selected.count) }
   }
 
@@ -136,6 +142,7 @@ struct ObjectSelection {
     /// Trees at the same place in parent commits, of which the other side gets or has everything.
     var known: [ObjectID]
     var depth: Int
+    var path: PathHash
   }
 
   private mutating func selectTree(of commit: ObjectID) throws(StoreError) {
@@ -154,12 +161,13 @@ struct ObjectSelection {
   }
 
   private mutating func selectBelow(_ root: ObjectID, known: [ObjectID]) throws(StoreError) {
-    var stack = [Step(tree: root, known: known, depth: 0)]
+    var stack = [Step(tree: root, known: known, depth: 0, path: .root)]
     while let step = stack.popLast() {
       if case .treeDepth(let limit) = filter, step.depth >= limit { continue }
       guard step.depth < Self.maximumDepth else { throw .tooLarge("the depth of tree \(root)") }
       guard !seen.contains(step.tree), !step.known.contains(step.tree) else { continue }
-      try select(step.tree, .tree, base: step.known.first)
+      try select(step.tree, .tree, at: step.path)
+      if let old = step.known.first { replaced.append(PackItem(old, path: step.path)) }
       try expand(step, onto: &stack)
     }
   }
@@ -179,10 +187,12 @@ struct ObjectSelection {
     try TreeScan.entries(of: bytes, objects.format) { (entry) throws(StoreError) in
       guard !knownIDs.contains(entry.id) else { return }
       let known = (knownByName[bytes[entry.name]] ?? []).filter { $0.kind == entry.kind }.map(\.id)
+      let path = step.path.appending(bytes[entry.name])
       if entry.kind == .tree {
-        below.append(Step(tree: entry.id, known: known, depth: step.depth + 1))
+        below.append(Step(tree: entry.id, known: known, depth: step.depth + 1, path: path))
       } else if !seen.contains(entry.id), try admits(blob: entry.id, depth: step.depth + 1) {
-        try select(entry.id, .blob, base: known.first)
+        try select(entry.id, .blob, at: path)
+        if let old = known.first { replaced.append(PackItem(old, path: path)) }
       }
     }
     stack.append(contentsOf: below.reversed())

@@ -47,7 +47,11 @@ public struct PackReceiver {
     let format = backend.format
     let file = try SpoolFile(folder + "/pack/incoming")
     let check = { (kind: ObjectKind, bytes: [UInt8]) throws(StoreError) in
-      try ReceivedObject.check(kind, bytes, format)
+      do throws(FormatError) {
+        try bytes.span.bytes.withUnsafeBytes { (bytes) throws(FormatError) in
+          try ObjectCheck.check(kind, bytes, format)
+        }
+      } catch { throw .malformed(error) }
     }
     let incoming = IncomingPack(input, to: file, format, limits, check)
     let (entries, checksum, unpacked) = try incoming.read { (done, total) throws(StoreError) in

@@ -142,14 +142,13 @@ final class FetchPlan {
     let options = PackOptions(
       offsetDeltas: request.options.contains(.offsetDelta),
       isThin: request.options.contains(.thinPack) && request.filter == nil)
-    var shown = -1
+    var shown = 0
     try selection.writePack(to: band, from: backend, options) { (written) throws(StoreError) in
-      let percent = written * 100 / max(total, 1)
-      guard percent >= shown + 5 else { return }
-      shown = percent
-      try band.progress("Sending objects: \(percent)% (\(written)/\(total))\r")
+      guard written >= shown + 1 << 20 else { return }
+      shown = written
+      try band.progress("Sending: \(written >> 20) MiB\r")
     }
-    try band.progress("Sending objects: 100% (\(total)/\(total)), done.\n")
+    try band.progress("Sent \(total) objects.\n")
     try band.sendPending()
   }
 }

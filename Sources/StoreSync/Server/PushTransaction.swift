@@ -153,9 +153,8 @@ struct PushTransaction {
   }
 
   private var who: Signature {
-    var who = policy.person
-    who.time = policy.now()
-    return who
+    let person = policy.person
+    return Signature(name: person.name, email: person.email, time: policy.now(), zone: person.zone)
   }
 
   // MARK: Storing

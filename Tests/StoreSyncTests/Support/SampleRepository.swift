@@ -5,6 +5,7 @@ import VersionedStore
 /// A repository in memory, with a history that is made step by step.
 final class SampleRepository {
   let backend: MemoryBackend
+  private var blobs: [String: ObjectID] = [:]
   private var time: Int64 = 1_763_800_000
 
   init(_ format: ObjectFormat = .sha1) { backend = MemoryBackend(format: format) }
@@ -24,7 +25,7 @@ final class SampleRepository {
   ) throws -> ObjectID {
     time += 60
     let buffer = ObjectBuffer(over: backend)
-    let tree = try Self.write(files.map { (Array($0.key.split(separator: "/").map(String.init)), $0.value) }, buffer)
+    let tree = try write(files.map { (Array($0.key.split(separator: "/").map(String.init)), $0.value) }, buffer)
     let commit = CommitObject(tree: tree, parents: parents, author: signature, message: message)
     let id = try buffer.write(.commit, commit.bytes)
     try store(buffer, reference, id)
@@ -70,17 +71,25 @@ final class SampleRepository {
     return RefChange(name, from: try backend.reference(name), to: id, who: signature, why: "test")
   }
 
-  private static func write(_ files: [([String], String)], _ buffer: ObjectBuffer) throws -> ObjectID {
+  private func write(_ files: [([String], String)], _ buffer: ObjectBuffer) throws -> ObjectID {
     var entries: [TreeEntry] = []
     for (name, group) in Dictionary(grouping: files, by: { $0.0[0] }) {
       if group[0].0.count == 1 {
-        entries.append(TreeEntry(EntryName(name), .file, try buffer.write(.blob, Array(group[0].1.utf8))))
+        entries.append(TreeEntry(EntryName(name), .file, try blob(group[0].1, buffer)))
       } else {
         let below = try write(group.map { (Array($0.0.dropFirst()), $0.1) }, buffer)
         entries.append(TreeEntry(EntryName(name), .tree, below))
       }
     }
     return try buffer.write(.tree, TreeObject.serialize(entries))
+  }
+
+  /// Most files of a commit are those of the one before: each is hashed once.
+  private func blob(_ text: String, _ buffer: ObjectBuffer) throws -> ObjectID {
+    if let known = blobs[text] { return known }
+    let id = try buffer.write(.blob, Array(text.utf8))
+    blobs[text] = id
+    return id
   }
 
   /// Text that hardly gets smaller by compression.
