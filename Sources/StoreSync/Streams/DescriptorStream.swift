@@ -2,7 +2,7 @@ import Glibc
 public import HostSystem
 public import VersionedStore
 
-/// A connection over file descriptors: standard input and output, a socket, the pipes of a child process.
+/// A connection over file descriptors: standard input and output, a socket, the pipes of a child process, a file.
 ///
 /// A side that says or takes nothing for too long ends it, so that it holds no thread and no memory for ever.
 public final class DescriptorStream: ByteStream {
@@ -10,6 +10,8 @@ public final class DescriptorStream: ByteStream {
   private let writing: Int32
   private let isOwner: Bool
   private let isSocket: Bool
+  /// What one write takes at most: a pipe that has room may not have more.
+  private let pieceLength: Int
   private let idleMilliseconds: Int32
   private var isOpen = true
 
@@ -35,6 +37,9 @@ public final class DescriptorStream: ByteStream {
     var type: Int32 = 0
     var size = socklen_t(MemoryLayout<Int32>.size)
     isSocket = getsockopt(writing, SOL_SOCKET, SO_TYPE, &type, &size) == 0
+    var status = stat()
+    let isFile = fstat(writing, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    pieceLength = isFile ? .max : Int(PIPE_BUF)
   }
 
   deinit { close() }
@@ -66,7 +71,7 @@ public final class DescriptorStream: ByteStream {
         let count = try nonBlockingCall("writing to the other side") {
           isSocket
             ? send(writing, piece.baseAddress, piece.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-            : Glibc.write(writing, piece.baseAddress, min(piece.count, Int(PIPE_BUF)))
+            : Glibc.write(writing, piece.baseAddress, min(piece.count, pieceLength))
         }
         rest = rest.dropFirst(count ?? 0)
       }
