@@ -69,9 +69,10 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
     module("VersionedStore", ["GitFormat", "HostSystem", "Wire"]),
-    module("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
+    module("StoreSync", ["CCurl", "GitFormat", "HostSystem", "VersionedStore"]),
 
     // Capabilities. They do not import each other.
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),

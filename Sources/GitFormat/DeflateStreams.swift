@@ -20,6 +20,9 @@ public struct InflateStream: ~Copyable {
 
   public init() { stream = ZlibStream(.inflate) }
 
+  /// Reads a gzip stream (RFC 1952) instead, as HTTP has it.
+  public init(gzip: Void) { stream = ZlibStream(.inflateGzip) }
+
   /// Reads from the input, into the output, until either is used up or the stream ends.
   ///
   /// - Throws: where the stream is damaged. Then it stays so.
@@ -76,6 +79,7 @@ public struct DeflateStream: ~Copyable {
 private final class ZlibStream {
   enum Direction {
     case inflate
+    case inflateGzip
     case deflate(level: Int)
   }
 
@@ -89,13 +93,14 @@ private final class ZlibStream {
     let size = Int32(MemoryLayout<z_stream>.size)
     switch direction {
     case .inflate: inflateInit_(pointer, ZLIB_VERSION, size)
+    case .inflateGzip: inflateInit2_(pointer, MAX_WBITS + 16, ZLIB_VERSION, size)
     case .deflate(let level): deflateInit_(pointer, Int32(level), ZLIB_VERSION, size)
     }
   }
 
   deinit {
     switch direction {
-    case .inflate: inflateEnd(pointer)
+    case .inflate, .inflateGzip: inflateEnd(pointer)
     case .deflate: deflateEnd(pointer)
     }
     pointer.deallocate()

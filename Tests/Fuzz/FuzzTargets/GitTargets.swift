@@ -5,7 +5,7 @@ extension FuzzTarget {
   /// can be read.
   static let gitObject = FuzzTarget("git-object") { input in
     let parts = input.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, let kind = ObjectKind.allCases.first(where: { Array("\($0)".utf8) == parts[0] }) else {
+    guard parts.count == 2, let kind = ObjectKind.allCases.first(where: { "\($0)".utf8.elementsEqual(parts[0]) }) else {
       return
     }
     let bytes = Array(parts[1])
@@ -15,10 +15,9 @@ extension FuzzTarget {
         try promise(commit.bytes == bytes, "a commit that was read is another one")
         for person in [commit.author, commit.committer] {
           try promise(Signature(line: person.bytes) == person, "a person's line is another one")
-          try promise(abs(person.zone) < 100 * 60, "zone \(person.zone)")
           let again = Signature(name: person.name, email: person.email, time: person.time, zone: person.zone)
           try promise(again.time == max(person.time, 0), "another time: \(again)")
-          try promise(again.zone == person.zone || person.zone.magnitude % 100 > 59, "another zone: \(again)")
+          try promise(again.zone == person.zone || person.zone.magnitude >= 100 * 60, "another zone: \(again)")
         }
       } else {
         try promise(!(isAccepted && kind == .commit), "an accepted commit is not read")
