@@ -25,14 +25,14 @@ public struct PackEntry: Equatable, Sendable {
   ///
   /// - Throws: where the bytes end within it, its type is unknown, or a number in it does not fit.
   public init(parsing bytes: UnsafeRawBufferPointer, _ format: ObjectFormat) throws(FormatError) {
-    var reader = HeaderReader(bytes: bytes)
+    var reader = EntryHeaderReader(bytes: bytes)
     let first = try reader.next()
     size = try reader.size(after: first)
     switch first >> 4 & 7 {
     case 6:
       content = .offsetDelta(distance: try reader.distance())
     case 7:
-      guard bytes.count - reader.position >= format.length else { throw HeaderReader.cutOff }
+      guard bytes.count - reader.position >= format.length else { throw EntryHeaderReader.cutOff }
       let base = UnsafeRawBufferPointer(rebasing: bytes[reader.position..<(reader.position + format.length)])
       content = .delta(base: ObjectID(format, base.bytes))
       reader.position += format.length
@@ -127,7 +127,7 @@ extension PackEntry.Content {
 }
 
 /// Takes a header apart byte by byte.
-private struct HeaderReader {
+private struct EntryHeaderReader {
   let bytes: UnsafeRawBufferPointer
   var position = 0
 
