@@ -157,7 +157,7 @@ private struct Search {
 }
 
 /// Bits 0 to 7 and 24 to 31 of the expanded words 32 to 64, turned: bit `i - origin` of plane `b` is bit `b` of word `i`.
-private struct BitPlanes {
+struct BitPlanes {
   /// Below the first word by so much that a place before it still has a bit, which is 0.
   static let origin = 25
 
@@ -179,6 +179,7 @@ private struct BitPlanes {
     last = words[64]
   }
 
+  /// - Parameter bit: 0 to 7 or 24 to 31.
   @inline(__always)
   subscript(bit: Int) -> UInt64 {
     let plane = bit < 8 ? low[bit] : high[bit - 24]
