@@ -8,8 +8,8 @@
 ///
 /// The relations are those of that paper, told by their place relative to K, the number of a vector in its class (Manuel,
 /// "Classification and generation of disturbance vectors for collision attacks against SHA-1", 2011): then most are the same for
-/// all vectors of a class, and one operation on a word of bits, one bit for each K, checks a relation for all of them. Those for the most are
-/// checked first.
+/// all vectors of a class, and one operation on a word of bits, one bit for each K, checks a relation for all of them. Those
+/// that hold for the most are checked first.
 struct SHA1Disturbances {
   /// Vectors I(K,0), I(K,2), II(K,0) and II(K,2) that are not ruled out: bit K-43 stands for K.
   let one, oneRotated, two, twoRotated: UInt64
