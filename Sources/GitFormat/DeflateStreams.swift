@@ -44,9 +44,12 @@ public struct DeflateStream: ~Copyable {
   private let stream: ZlibStream
   public private(set) var isFinished = false
 
-  /// - Parameter level: one of `Deflate.levels`; others count as the nearest.
+  /// Levels of zlib: as `Deflate.levels`, without the slowest.
+  public static let levels = 0...9
+
+  /// - Parameter level: one of `levels`; others count as the nearest.
   public init(level: Int = 6) {
-    stream = ZlibStream(.deflate(level: min(max(level, Deflate.levels.lowerBound), Deflate.levels.upperBound)))
+    stream = ZlibStream(.deflate(level: min(max(level, Self.levels.lowerBound), Self.levels.upperBound)))
   }
 
   /// Writes from the input, into the output, until either is used up.
