@@ -23,6 +23,8 @@ final class BranchWriter: Sendable {
     var current: Group?
     /// Stored next.
     var next: Group?
+    /// The last commit that was stored here.
+    var stored: ObjectID?
     var latest: Group? { next ?? current }
   }
 
@@ -42,16 +44,21 @@ final class BranchWriter: Sendable {
 
   /// Makes a commit and stores it.
   ///
-  /// - Parameter make: makes a commit on the given head and the objects that it needs; nil where there is no need for one. Runs while
-  ///   other writers wait, so it must not change the branch.
+  /// - Parameters:
+  ///   - seen: what the back end had as head a moment ago.
+  ///   - make: makes a commit on the given head and the objects that it needs; nil where there is no need for one. Runs while
+  ///     other writers wait, so it must not change the branch.
   /// - Returns: the commit, which is stored now.
   /// - Throws: `.refChanged` where somebody else, or a failure, took away the ground it was made on; what `make` and the back
   ///   end throw.
   func commit(
+    seeing seen: Commit?,
     _ make: (_ head: Commit?) throws(StoreError) -> (commit: Commit, objects: [NewObject])?
   ) throws(StoreError) -> Commit? {
     let (made, group) = try state.withLock { state throws(StoreError) in
-      let head = try head(state)
+      // The back end is asked again only if the branch is not where it was left; if that is wrong, it will refuse.
+      let isWhereItWasLeft = state.latest == nil && seen != nil && seen?.id == state.stored
+      let head = isWhereItWasLeft ? seen : try head(state)
       let made: Result<Commit?, StoreError>
       do throws(StoreError) {
         let new = try make(head)
@@ -93,6 +100,7 @@ final class BranchWriter: Sendable {
       group.outcome = stored
       state.current = nil
       repository.cache.unstage(group.objects)
+      if case .success = stored { state.stored = group.last.id } else { state.stored = nil }
       if case .failure = stored, let next = state.next {
         next.outcome = .failure(.refChanged(reference, expected: next.base, found: group.base))
         repository.cache.unstage(next.objects)

@@ -4,12 +4,16 @@ extension Path {
   /// Paths of more names than this are refused: no file system could hold them (PATH_MAX).
   public static let maximumDepth = 1_000
 
-  /// - Parameter allowingReserved: whether names that begin with `.lares` may stand in it.
-  /// - Throws: `.badName` where the path could not stand in a tree that people check out.
-  func check(allowingReserved: Bool) throws(StoreError) {
+  func checkDepth() throws(StoreError) {
     guard names.count <= Self.maximumDepth else {
       throw .badName(Path(Array(names.prefix(8))), "it has more than \(Self.maximumDepth) names")
     }
+  }
+
+  /// - Parameter allowingReserved: whether names that begin with `.lares` may stand in it.
+  /// - Throws: `.badName` where the path could not stand in a tree that people check out.
+  func check(allowingReserved: Bool) throws(StoreError) {
+    try checkDepth()
     for name in names {
       if let problem = name.problem(isOwn: allowingReserved) { throw .badName(self, "“\(name)”: \(problem)") }
       if name.bucketNumber != nil { throw .badName(self, "“\(name)”: \(EntryName.bucketProblem)") }

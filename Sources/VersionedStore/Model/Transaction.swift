@@ -37,7 +37,7 @@ extension Branch {
       var transaction = made
       if made.mergesByFunction { try transaction.rebase(onto: try writer.head()) }
       do throws(StoreError) {
-        return try writer.commit { head throws(StoreError) in
+        return try writer.commit(seeing: transaction.base) { head throws(StoreError) in
           try transaction.commit(on: head, info, allowEmpty: allowEmpty, for: self)
         }
       } catch .refChanged { continue }

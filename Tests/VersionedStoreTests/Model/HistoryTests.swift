@@ -127,7 +127,7 @@ struct MadeHistory {
 
   @Test func aLongHistoryIsWalkedWithoutRecursion() throws {
     var made = try MadeHistory(.memory)
-    let count = Soak.count(2_000, soak: 100_000)
+    let count = Soak.count(1_000, soak: 100_000)
     try made.add(on: [])
     for number in 1..<count { try made.add(on: [number - 1]) }
     let side = try made.add(on: [count - 10])
