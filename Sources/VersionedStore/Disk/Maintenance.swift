@@ -37,7 +37,8 @@ final class Maintenance: Sendable {
     try alone { () throws(StoreError) in
       let chosen = GeometricMerge.choose(packs.packs())
       guard chosen.count >= (isIdle ? Self.worthwhile : Self.urgent) else { return }
-      let (written, temporary) = try write { sink throws(StoreError) in try PackMerge.write(chosen, of: packs, to: sink) }
+      let (written, temporary) = try write { sink throws(StoreError) in try PackMerge.write(chosen, of: packs, to: sink)
+      }
       let keep = try publisher.place(pack: temporary + ".pack", index: temporary + ".idx", name: written.name)
       for pack in chosen where !pack.path.hasSuffix(written.name) { try remove(pack) }
       try publisher.release(keep)
