@@ -17,6 +17,7 @@ struct TypeCheck: CustomTestStringConvertible, Sendable {
       check.make(Counter.self), check.make(Register.self), check.make(TimedLog.self), check.make(MergeableQueue.self),
       check.make(MergeableSet.self), check.make(MergeableMultiset.self), check.make(MergeableMap<Counter>.self),
       check.make(MergeableMap<Register>.self), check.make(MergeableText.self), check.make(JSONDocument.self),
+      check.make(TOMLDocument.self), check.make(ContentDocument.self),
     ]
   }
 

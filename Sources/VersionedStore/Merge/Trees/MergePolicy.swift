@@ -33,7 +33,8 @@ public struct MergePolicy: Sendable {
     "queue": contents(MergeableQueue.self), "set": contents(MergeableSet.self),
     "multiset": contents(MergeableMultiset.self), "rope": contents(MergeableText.self),
     "counters": contents(MergeableMap<Counter>.self), "registers": contents(MergeableMap<Register>.self),
-    "json": contents(JSONDocument.self),
+    "json": contents(JSONDocument.self), "toml": contents(TOMLDocument.self), "vcf": contents(ContentDocument.self),
+    "ics": contents(ContentDocument.self),
   ]
 
   /// The merge function for a file.
