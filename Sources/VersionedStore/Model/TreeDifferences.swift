@@ -38,12 +38,7 @@ extension Tree {
   /// - Parameter limit: how many directories and files that differ to look at.
   /// - Throws: `.limitReached` where more differ; `.tooLarge` where directories nest deeper than `Path.maximumDepth`.
   public func differences(to other: Tree, limit: Int = 10_000_000) throws(StoreError) -> [TreeChange] {
-    var changes: [TreeChange] = []
-    try forEachDifference(to: other, limit: limit) { change in
-      changes.append(change)
-      return true
-    }
-    return changes
+    try differences(to: other, below: .root, limit: limit)
   }
 
   /// Calls with each file that differs, in order of path, until the closure says no.
@@ -52,12 +47,33 @@ extension Tree {
   public func forEachDifference(
     to other: Tree, limit: Int = 10_000_000, _ body: (TreeChange) throws(StoreError) -> Bool
   ) throws(StoreError) {
-    reads?.note(.root, .all)
-    other.reads?.note(.root, .all)
+    try forEachDifference(to: other, below: .root, limit: limit, body)
+  }
+
+  /// The files at or below a path that differ.
+  ///
+  /// - Throws: as `differences(to:limit:)`.
+  public func differences(
+    to other: Tree, below path: Path, limit: Int = 10_000_000
+  ) throws(StoreError) -> [TreeChange] {
+    var changes: [TreeChange] = []
+    try forEachDifference(to: other, below: path, limit: limit) { change in
+      changes.append(change)
+      return true
+    }
+    return changes
+  }
+
+  private func forEachDifference(
+    to other: Tree, below path: Path, limit: Int, _ body: (TreeChange) throws(StoreError) -> Bool
+  ) throws(StoreError) {
+    reads?.note(path, .all)
+    other.reads?.note(path, .all)
     let buffer = ObjectBuffer(over: objects)
-    let (old, new) = (try write(into: buffer), try other.write(into: buffer))
+    let old = try lookUp(path).write(as: path.last ?? EntryName([]), into: buffer)
+    let new = try other.lookUp(path).write(as: path.last ?? EntryName([]), into: buffer)
     var walk = DifferenceWalk(objects: buffer, limit: limit)
-    try walk.enter(.root, Directory(stored: old).stored, Directory(stored: new).stored)
+    try walk.begin(path, old, new)
     while let change = try walk.next() {
       guard try body(change) else { return }
     }
@@ -76,7 +92,18 @@ private struct DifferenceWalk {
     self.limit = limit
   }
 
-  mutating func enter(_ path: Path, _ old: ObjectID?, _ new: ObjectID?) throws(StoreError) {
+  /// Takes what is at a path in both trees.
+  mutating func begin(_ path: Path, _ old: TreeEntry?, _ new: TreeEntry?) throws(StoreError) {
+    guard old != new else { return }
+    if path.isRoot {
+      try enter(path, Directory(stored: old?.id).stored, Directory(stored: new?.id).stored)
+    } else {
+      let name = path.last ?? EntryName([])
+      open.append((path.parent, [EntryChange(name, from: old, to: new)]))
+    }
+  }
+
+  private mutating func enter(_ path: Path, _ old: ObjectID?, _ new: ObjectID?) throws(StoreError) {
     guard old != new else { return }
     guard open.count < Path.maximumDepth else {
       throw .tooLarge("directories nest deeper than \(Path.maximumDepth) at \(Path(Array(path.names.prefix(8))))…")
