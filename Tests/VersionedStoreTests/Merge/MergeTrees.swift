@@ -52,7 +52,7 @@ struct SketchMerge {
 }
 
 /// Stock Git in a folder of its own, with no configuration from elsewhere.
-struct StockGit {
+struct GitFolder {
   let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }

@@ -88,7 +88,7 @@ import Testing
   /// With repeated lines, two shortest differences may exist, and Git's heuristics may choose another one; so lines that
   /// repeat are in the next test, which asks less.
   @Test func textsMergeAsInGit() throws {
-    let git = try StockGit()
+    let git = try GitFolder()
     var clean = 0
     for seed in Soak.seeds(1...60, soak: 5_000) {
       var editor = Editor(seed: seed)
@@ -109,7 +109,7 @@ import Testing
   }
 
   private func compare(
-    _ base: [UInt8], _ ours: [UInt8], _ theirs: [UInt8], _ git: StockGit, _ seed: UInt64
+    _ base: [UInt8], _ ours: [UInt8], _ theirs: [UInt8], _ git: GitFolder, _ seed: UInt64
   ) throws -> Int {
     try git.write("base", base)
     try git.write("ours", ours)
@@ -126,7 +126,7 @@ import Testing
   /// (it prefers to align a group of changes with one of the other side, and gives up looking for the shortest early). Most
   /// merges are the same; the others are still merges of both sides' changes.
   @Test func textsOfRepeatedLinesMergeMostlyAsInGit() throws {
-    let git = try StockGit()
+    let git = try GitFolder()
     var (same, all) = (0, 0)
     for seed in Soak.seeds(1...60, soak: 5_000) {
       var editor = Editor(seed: seed)
@@ -148,7 +148,7 @@ import Testing
   }
 
   @Test func conflictsAreMarkedAsGitMarksThem() throws {
-    let git = try StockGit()
+    let git = try GitFolder()
     let base = "1\n2\n3\n", ours = "1\nx\nsame\nours\n3\n", theirs = "1\ny\nsame\nours\n3\n"
     for (name, text) in ["base": base, "ours": ours, "theirs": theirs] { try git.write(name, Array(text.utf8)) }
     let output = try git.run("git merge-file -p -q -L ours -L base -L theirs ours base theirs")
@@ -205,7 +205,7 @@ import Testing
     ("a*b*c", "a-b-b-c", true), ("a*b*c", "a-c-b", false), ("\\*", "*", true), ("\\*", "a", false), ("**", "a/b", true),
   ]) func patternsFitAsInGit(_ pattern: String, _ path: String, _ fits: Bool) throws {
     #expect(PathPattern(pattern).matches(Path(path)) == fits)
-    let git = try StockGit()
+    let git = try GitFolder()
     try git.write(".gitattributes", Array("\(pattern) merge=x\n".utf8))
     let output = try git.run("git init -q . && git check-attr merge -- '\(path)'")
     #expect(output.output.hasSuffix("merge: x\n") == fits, "\(output.output)")

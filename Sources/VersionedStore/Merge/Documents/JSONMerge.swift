@@ -41,30 +41,12 @@ enum JSONMerge {
     Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// Elements that both sides put in at one place are all kept, the smaller text first. Where both sides changed as many
-  /// elements as there were, each is merged with its counterpart.
   private static func merge(
     _ base: [JSONNode], _ ours: [JSONNode], _ theirs: [JSONNode], at place: String
   ) throws(MergeFailure) -> [JSONNode] {
-    var merged: [JSONNode] = []
-    for region in SequenceMerge(joinsNeighbours: false).regions(base: base, ours: ours, theirs: theirs) {
-      let (old, mine, yours) = (base[region.base], ours[region.ours], theirs[region.theirs])
-      switch region.change {
-      case .none, .ours, .same: merged += mine
-      case .theirs: merged += yours
-      case .both:
-        if old.isEmpty {
-          merged += [UInt8].precedes(text(yours), text(mine)) ? yours + mine : mine + yours
-        } else if old.count == mine.count, old.count == yours.count {
-          for (old, (mine, yours)) in zip(old, zip(mine, yours)) {
-            merged.append(try merge(old, mine, yours, at: "an element of \(place)"))
-          }
-        } else {
-          throw .conflict("both sides changed the same elements of \(place)")
-        }
-      }
+    try SequenceMerge.elements(base, ours, theirs, of: place, bytes: text) { (old, mine, yours) throws(MergeFailure) in
+      try merge(old, mine, yours, at: "an element of \(place)")
     }
-    return merged
   }
 
   private static func text(_ nodes: ArraySlice<JSONNode>) -> [UInt8] {

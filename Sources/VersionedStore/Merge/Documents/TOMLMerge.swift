@@ -14,7 +14,12 @@ enum TOMLMerge {
       let name = place.path.isEmpty ? "the part before the first table" : "[\(TOMLDocument.name(place.path))]"
       merged[place] = try option(base[place], ours[place], theirs[place], name) {
         (old, mine, yours) throws(MergeFailure) in
-        if place.isArray { return try elements(old ?? [], mine, yours, name) }
+        if place.isArray {
+          return try SequenceMerge.elements(old ?? [], mine, yours, of: name, bytes: bytes) {
+            (old, mine, yours) throws(MergeFailure) in
+            try element(old, mine, yours, name)
+          }
+        }
         guard let mine = mine.first?.first, let yours = yours.first?.first else { return [] }
         return [[try table(old?.first?.first, mine, yours, name)]]
       }
@@ -36,29 +41,6 @@ enum TOMLMerge {
     return try both(base, ours, theirs)
   }
 
-  /// The elements of an array of tables. What both sides put in at one place is all kept.
-  private static func elements(
-    _ base: [Block], _ ours: [Block], _ theirs: [Block], _ name: String
-  ) throws(MergeFailure) -> [Block] {
-    var merged: [Block] = []
-    for region in SequenceMerge(joinsNeighbours: false).regions(base: base, ours: ours, theirs: theirs) {
-      let (old, mine, yours) = (base[region.base], ours[region.ours], theirs[region.theirs])
-      switch region.change {
-      case .none, .ours, .same: merged += mine
-      case .theirs: merged += yours
-      case .both:
-        if old.isEmpty {
-          merged += [UInt8].precedes(bytes(yours), bytes(mine)) ? yours + mine : mine + yours
-        } else if old.count == mine.count, old.count == yours.count {
-          for (old, (mine, yours)) in zip(old, zip(mine, yours)) { merged.append(try element(old, mine, yours, name)) }
-        } else {
-          throw .conflict("both sides changed the same elements of [\(name)]")
-        }
-      }
-    }
-    return merged
-  }
-
   /// One element: its tables by their paths; those that are arrays themselves only as a whole.
   private static func element(
     _ base: Block, _ ours: Block, _ theirs: Block, _ name: String
@@ -66,7 +48,7 @@ enum TOMLMerge {
     if ours == theirs || base == theirs { return ours }
     if base == ours { return theirs }
     guard ours.map(\.path) == theirs.map(\.path), ours.map(\.path) == base.map(\.path) else {
-      throw .conflict("both sides changed the tables in an element of [\(name)]")
+      throw .conflict("both sides changed the tables in an element of \(name)")
     }
     var merged: Block = []
     for (old, (mine, yours)) in zip(base, zip(ours, theirs)) { merged.append(try table(old, mine, yours, name)) }

@@ -102,3 +102,33 @@ struct SequenceMerge {
     hunks.reduce(count) { $0 + $1.new.count - $1.old.count }
   }
 }
+
+extension SequenceMerge {
+  /// Merges the elements of arrays. What both sides put in at one place is all kept, the smaller bytes first. Where both
+  /// sides changed as many elements as there were, each is merged with its counterpart.
+  ///
+  /// - Parameter name: what the array is called in a conflict.
+  static func elements<Element: Hashable>(
+    _ base: [Element], _ ours: [Element], _ theirs: [Element], of name: String,
+    bytes: (ArraySlice<Element>) -> [UInt8],
+    each: (_ base: Element, _ ours: Element, _ theirs: Element) throws(MergeFailure) -> Element
+  ) throws(MergeFailure) -> [Element] {
+    var merged: [Element] = []
+    for region in SequenceMerge(joinsNeighbours: false).regions(base: base, ours: ours, theirs: theirs) {
+      let (old, mine, yours) = (base[region.base], ours[region.ours], theirs[region.theirs])
+      switch region.change {
+      case .none, .ours, .same: merged += mine
+      case .theirs: merged += yours
+      case .both:
+        if old.isEmpty {
+          merged += [UInt8].precedes(bytes(yours), bytes(mine)) ? yours + mine : mine + yours
+        } else if old.count == mine.count, old.count == yours.count {
+          for (old, (mine, yours)) in zip(old, zip(mine, yours)) { merged.append(try each(old, mine, yours)) }
+        } else {
+          throw .conflict("both sides changed the same elements of \(name)")
+        }
+      }
+    }
+    return merged
+  }
+}
