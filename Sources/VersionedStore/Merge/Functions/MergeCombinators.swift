@@ -59,7 +59,8 @@ public enum MergeRemoval: Sendable {
 }
 
 extension MergeFunction {
-  /// A value that may be absent.
+  /// A value that may be absent, and whose merge is only asked where both sides changed it: a value that was removed and
+  /// made anew counts as changed even where its own merge would prefer the old one.
   public static func option<Wrapped: Equatable & Sendable>(
     _ wrapped: MergeFunction<Wrapped>, removal: MergeRemoval = .conflicts
   ) -> Self where Value == Wrapped? {
@@ -67,7 +68,10 @@ extension MergeFunction {
       switch (ours, theirs) {
       case (nil, nil): return nil
       case (let ours?, let theirs?):
-        return try wrapped(base: base.map { $0 }, ours: ours, theirs: theirs)
+        let old = try base.value() ?? nil
+        if old == ours { return theirs }
+        if old == theirs { return ours }
+        return try wrapped(base: old, ours: ours, theirs: theirs)
       case (let kept?, nil), (nil, let kept?):
         switch try base.value() ?? nil {
         case nil: return kept

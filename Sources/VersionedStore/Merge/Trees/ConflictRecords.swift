@@ -9,25 +9,20 @@ struct ConflictRecords {
   static let folder: EntryName = ".lares-conflicts"
   private static let note: EntryName = ".lares-conflict"
   private static let alsoPrefix = Array(".lares-also-".utf8)
-  /// Records that are read from a tree, which may come from anywhere.
+  /// Directories that are read: a tree from outside may name one directory again and again.
   private static let maximumCount = 100_000
 
-  /// Records by path; those of one path in order of their hashes.
   private(set) var records: [Path: Set<MergeConflict>] = [:]
 
   init() {}
 
-  var all: [MergeConflict] {
-    records.sorted { $0.key < $1.key }.flatMap { entry in
-      entry.value.sorted { Self.order($0).lexicographicallyPrecedes(Self.order($1)) }
-    }
+  var all: [MergeConflict] { records.sorted { $0.key < $1.key }.flatMap { Self.ordered($0.value) } }
+
+  private static func ordered(_ conflicts: Set<MergeConflict>) -> [MergeConflict] {
+    conflicts.count < 2 ? Array(conflicts) : conflicts.sorted { order($0).lexicographicallyPrecedes(order($1)) }
   }
 
   mutating func insert(_ conflict: MergeConflict) { records[conflict.path, default: []].insert(conflict) }
-  mutating func remove(_ conflict: MergeConflict) {
-    records[conflict.path]?.remove(conflict)
-    if records[conflict.path]?.isEmpty == true { records[conflict.path] = nil }
-  }
 
   /// A record's bytes, to put records of one path in order.
   private static func order(_ conflict: MergeConflict) -> [UInt8] {
@@ -42,42 +37,59 @@ struct ConflictRecords {
 // Reading.
 extension ConflictRecords {
   /// The records of a tree, with paths below `path`.
-  init(root: ObjectID?, below path: Path = .root, in objects: some ObjectReader) throws(StoreError) {
-    guard let entry = try Directories.entry(Self.folder, of: root, in: objects), entry.mode.isTree else { return }
-    var directories = [(entry.id, path)]
+  ///
+  /// - Throws: `.tooLarge` where there are more than 100,000 directories of them; what the store throws when it reads.
+  init(_ tree: Tree, below path: Path = .root) throws(StoreError) {
+    guard let folder = try tree.subtree(Path([Self.folder])) else { return }
+    var directories = [(folder, path)]
+    var count = 0
     while let (directory, path) = directories.popLast() {
-      guard path.names.count <= Path.maximumDepth, records.count < Self.maximumCount else {
+      count += 1
+      guard path.names.count <= Path.maximumDepth, count <= Self.maximumCount else {
         throw .tooLarge("the records of conflicts, at \(path)")
       }
-      let entries = try Directories.entries(of: directory, in: objects)
+      let entries = try directory.list()
       let isRecord = entries.contains { $0.name == Self.note && !$0.mode.isTree }
-      if isRecord { insert(try Self.record(entries, at: path, in: objects)) }
-      for entry in entries where entry.mode.isTree {
-        if isRecord, MergeConflict.Choice(rawValue: entry.name.text) != nil { continue }
+      if isRecord { insert(try Self.record(directory, at: path)) }
+      for entry in entries where !isRecord || MergeConflict.Choice(rawValue: entry.name.text) == nil {
+        guard let below = try directory.subtree(Path([entry.name])) else { continue }
         if entry.name.bytes.starts(with: Self.alsoPrefix) {
-          let entries = try Directories.entries(of: entry.id, in: objects)
-          insert(try Self.record(entries, at: path, in: objects))
+          insert(try Self.record(below, at: path))
         } else {
-          directories.append((entry.id, path / Self.unescaped(entry.name)))
+          directories.append((below, path / Self.unescaped(entry.name)))
         }
       }
     }
   }
 
-  private static func record(
-    _ entries: [TreeEntry], at path: Path, in objects: some ObjectReader
-  ) throws(StoreError) -> MergeConflict {
-    func side(_ choice: MergeConflict.Choice) -> MergeConflict.Side? {
-      entries.first { $0.name == EntryName(choice.rawValue) }.map { MergeConflict.Side($0.mode, $0.id) }
+  /// The files and directories in which a tree holds the record of a conflict; none where it has no such record.
+  static func places(of conflict: MergeConflict, in tree: Tree) throws(StoreError) -> [Path] {
+    let place = conflict.path.names.reduce(Path([folder])) { $0 / escaped($1) }
+    guard let directory = try tree.subtree(place) else { return [] }
+    let entries = try directory.list()
+    if entries.contains(where: { $0.name == note }), try record(directory, at: conflict.path) == conflict {
+      let names = [note] + MergeConflict.Choice.allCases.map { EntryName($0.rawValue) }
+      return names.filter { name in entries.contains { $0.name == name } }.map { place / $0 }
     }
-    var (kind, reason) = (MergeConflict.Kind.contents, "")
-    if let note = entries.first(where: { $0.name == Self.note }), note.mode.kind == .blob {
-      let lines = String(decoding: try objects.bytes(note.id, .blob).prefix(4_096), as: UTF8.self).split(
-        separator: "\n")
-      kind = lines.first.flatMap { MergeConflict.Kind(rawValue: String($0)) } ?? .contents
-      reason = lines.dropFirst().first.map(String.init) ?? ""
+    for entry in entries where entry.name.bytes.starts(with: alsoPrefix) {
+      guard let below = try directory.subtree(Path([entry.name])) else { continue }
+      if try record(below, at: conflict.path) == conflict { return [place / entry.name] }
     }
-    return MergeConflict(path, kind, reason, base: side(.base), ours: side(.ours), theirs: side(.theirs))
+    return []
+  }
+
+  /// What a record's directory says.
+  private static func record(_ directory: Tree, at path: Path) throws(StoreError) -> MergeConflict {
+    func side(_ choice: MergeConflict.Choice) throws(StoreError) -> MergeConflict.Side? {
+      let entry = try directory.entry(Path([EntryName(choice.rawValue)]))
+      return entry.map { MergeConflict.Side($0.mode, $0.id) }
+    }
+    let note = try directory.find(Path([note])) ?? []
+    let lines = String(decoding: note.prefix(4_096), as: UTF8.self).split(separator: "\n")
+    let kind = lines.first.flatMap { MergeConflict.Kind(rawValue: String($0)) } ?? .contents
+    return MergeConflict(
+      path, kind, lines.dropFirst().first.map(String.init) ?? "", base: try side(.base), ours: try side(.ours),
+      theirs: try side(.theirs))
   }
 
   private static func unescaped(_ name: EntryName) -> EntryName {
@@ -93,8 +105,7 @@ extension ConflictRecords {
   func write(into buffer: ObjectBuffer) throws(StoreError) -> ObjectID? {
     var folder = Tree.empty(in: buffer)
     for conflicts in records.values {
-      let ordered = conflicts.sorted { Self.order($0).lexicographicallyPrecedes(Self.order($1)) }
-      for (index, conflict) in ordered.enumerated() {
+      for (index, conflict) in Self.ordered(conflicts).enumerated() {
         let entries = try Self.entries(conflict, in: buffer)
         let place = Path(conflict.path.names.map(Self.escaped))
         if index == 0 {
@@ -144,26 +155,5 @@ extension ConflictRecords {
       merged.insert(conflict)
     }
     return merged
-  }
-}
-
-extension ConflictRecords {
-  /// The files and directories in which a tree holds the record of a conflict; none where it has no such record.
-  static func places(of conflict: MergeConflict, in tree: Tree) throws(StoreError) -> [Path] {
-    let directory = conflict.path.names.reduce(Path([folder])) { $0 / escaped($1) }
-    let buffer = ObjectBuffer(over: tree.objects)
-    guard let entry = try Tree(try tree.write(into: buffer), in: buffer).entry(directory), entry.mode.isTree else {
-      return []
-    }
-    let entries = try Directories.entries(of: entry.id, in: buffer)
-    if entries.contains(where: { $0.name == note }), try record(entries, at: conflict.path, in: buffer) == conflict {
-      let names = [note] + MergeConflict.Choice.allCases.map { EntryName($0.rawValue) }
-      return names.filter { name in entries.contains { $0.name == name } }.map { directory / $0 }
-    }
-    for entry in entries where entry.mode.isTree && entry.name.bytes.starts(with: alsoPrefix) {
-      let below = try Directories.entries(of: entry.id, in: buffer)
-      if try record(below, at: conflict.path, in: buffer) == conflict { return [directory / entry.name] }
-    }
-    return []
   }
 }

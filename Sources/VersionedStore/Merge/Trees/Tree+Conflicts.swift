@@ -3,11 +3,7 @@ public import GitFormat
 // What merges left to people.
 extension Tree {
   /// The conflicts that are recorded in this tree, in order of path.
-  public func conflicts() throws(StoreError) -> [MergeConflict] {
-    // Changes in memory have no objects yet.
-    let buffer = ObjectBuffer(over: objects)
-    return try ConflictRecords(root: try write(into: buffer), in: buffer).all
-  }
+  public func conflicts() throws(StoreError) -> [MergeConflict] { try ConflictRecords(self).all }
 
   /// The conflicts recorded for a path; more than one where merges followed each other.
   public func conflicts(at path: Path) throws(StoreError) -> [MergeConflict] {

@@ -20,6 +20,8 @@ public struct TreeMerge {
   /// For an ancestor that is made up of several: what is in conflict is replaced by something that no side can have.
   private let isVirtual: Bool
   private var conflicts: [MergeConflict] = []
+  /// How many directories may still be merged: a tree from outside may name one directory again and again.
+  private var budget = 1_000_000
 
   private init(_ policy: MergePolicy, _ place: Path, isVirtual: Bool, _ buffer: ObjectBuffer) {
     self.policy = policy
@@ -34,7 +36,8 @@ public struct TreeMerge {
   ///   - isVirtual: the result is to be the ancestor of another merge: conflicts are not recorded; in their place stands
   ///     what neither side has, so that the other merge finds them again.
   ///   - buffer: reads all three trees; new objects are written into it.
-  /// - Throws: what the reader throws; `.tooLarge` where directories nest deeper than `Path.maximumDepth`.
+  /// - Throws: what the reader throws; `.tooLarge` where directories nest deeper than `Path.maximumDepth`, or more than a
+  ///   million are changed on both sides.
   public static func merge(
     base: ObjectID?, ours: ObjectID?, theirs: ObjectID?, policy: MergePolicy = .standard, isVirtual: Bool = false,
     in buffer: ObjectBuffer
@@ -42,9 +45,8 @@ public struct TreeMerge {
     if ours == theirs || base == theirs { return TreeMergeResult(tree: ours, conflicts: []) }
     if base == ours { return TreeMergeResult(tree: theirs, conflicts: []) }
     var merge = TreeMerge(policy, .root, isVirtual: isVirtual, buffer)
-    let records = try ConflictRecords.merge(
-      base: ConflictRecords(root: base, in: buffer), ours: ConflictRecords(root: ours, in: buffer),
-      theirs: ConflictRecords(root: theirs, in: buffer))
+    let records = ConflictRecords.merge(
+      base: try merge.records(of: base), ours: try merge.records(of: ours), theirs: try merge.records(of: theirs))
     let tree = try merge.directory(base, ours, theirs, at: .root)
     return try merge.result(tree, records)
   }
@@ -62,9 +64,9 @@ public struct TreeMerge {
     }
     try path.check(allowingReserved: false)
     var merge = TreeMerge(policy, path, isVirtual: false, buffer)
-    let records = try ConflictRecords.merge(
-      base: ConflictRecords(root: base, below: path, in: buffer), ours: ConflictRecords(root: ours, in: buffer),
-      theirs: ConflictRecords(root: theirs, below: path, in: buffer))
+    let records = ConflictRecords.merge(
+      base: try merge.records(of: base, below: path), ours: try merge.records(of: ours),
+      theirs: try merge.records(of: theirs, below: path))
     func entry(_ id: ObjectID?) -> TreeEntry? { id.map { TreeEntry(name, .tree, $0) } }
     var mine = ours
     for name in path.parent.names {
@@ -79,6 +81,10 @@ public struct TreeMerge {
     case .directory(let base, let ours, let theirs): merged = entry(try merge.directory(base, ours, theirs, at: path))
     }
     return try merge.result(try merge.replacing(path.names[...], of: ours, with: merged), records)
+  }
+
+  private func records(of root: ObjectID?, below path: Path = .root) throws(StoreError) -> ConflictRecords {
+    try ConflictRecords(Tree(Directory(stored: root), in: buffer), below: path)
   }
 
   /// The result with all records in its tree.
@@ -154,11 +160,12 @@ extension TreeMerge {
   }
 
   /// A directory with what only they changed, before what both changed is looked at.
-  private func level(
+  private mutating func level(
     _ base: ObjectID?, _ ours: ObjectID?, _ theirs: ObjectID?, at path: Path
   ) throws(StoreError) -> Level {
-    guard path.names.count <= Path.maximumDepth else {
-      throw .tooLarge("directories nest deeper than \(Path.maximumDepth)")
+    budget -= 1
+    guard path.names.count <= Path.maximumDepth, budget > 0 else {
+      throw .tooLarge("directories that both sides changed nest too deep, or are too many, at \(path.parent)")
     }
     var level = Level(path: path, ours: ours)
     var mine = try Directories.differences(from: base, to: ours, in: buffer)[...]
