@@ -258,4 +258,20 @@ struct TreeMergeCase: CustomTestStringConvertible, Sendable {
       try TreeMerge.merge(base: deep("1"), ours: deep("2"), theirs: deep("3"), in: buffer)
     }
   }
+
+  /// Directories that each name the one below them eight times: few objects, and more paths than anybody can read.
+  @Test func recordsThatNameADirectoryAgainAndAgainAreRefused() throws {
+    let buffer = ObjectBuffer(over: MemoryBackend())
+    var below = try Tree(["x": "1"], in: buffer).write(into: buffer)
+    for _ in 0..<12 {
+      let changes = (0..<8).map {
+        EntryChange(EntryName("d\($0)"), from: nil, to: TreeEntry(EntryName("d\($0)"), .tree, below))
+      }
+      below = try #require(try Directories.applying(changes, to: nil, in: buffer))
+    }
+    let name = ConflictRecords.folder
+    let root = try Directories.applying(
+      [EntryChange(name, from: nil, to: TreeEntry(name, .tree, below))], to: nil, in: buffer)
+    #expect(throws: StoreError.self) { try Tree(root!, in: buffer).conflicts() }
+  }
 }

@@ -11,7 +11,8 @@ public struct TextMerge: Equatable, Sendable {
 
   public init(base: [UInt8], ours: [UInt8], theirs: [UInt8]) {
     let (old, left, right) = (Self.lines(base), Self.lines(ours), Self.lines(theirs))
-    let regions = SequenceMerge(joinsNeighbours: true).regions(base: old, ours: left, theirs: right)
+    let regions = SequenceMerge(joinsNeighbours: true).regions(
+      base: old.map(Line.init), ours: left.map(Line.init), theirs: right.map(Line.init))
     pieces = regions.map { region in
       func text(_ lines: [ArraySlice<UInt8>], _ range: Range<Int>) -> [UInt8] { Array(lines[range].joined()) }
       return switch region.change {
@@ -22,6 +23,18 @@ public struct TextMerge: Equatable, Sendable {
           base: text(old, region.base), ours: text(left, region.ours), theirs: text(right, region.theirs))
       }
     }
+  }
+
+  /// A line that is hashed and compared as a whole, not byte by byte.
+  private struct Line: Hashable {
+    let bytes: ArraySlice<UInt8>
+
+    static func == (left: Self, right: Self) -> Bool {
+      left.bytes.count == right.bytes.count
+        && left.bytes.withUnsafeBytes { left in right.bytes.withUnsafeBytes { left.elementsEqual($0) } }
+    }
+
+    func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
   }
 
   /// The text, where nothing was changed on both sides.

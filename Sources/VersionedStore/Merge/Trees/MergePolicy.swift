@@ -12,12 +12,13 @@ public struct MergePolicy: Sendable {
     }
   }
 
-  /// The last rule that fits counts, as in gitattributes(5).
+  /// The last rule that fits counts, as in gitattributes(5). A merge function is asked only for files that both sides
+  /// changed, and not to the same bytes.
   public var rules: [Rule]
   /// For files that no rule fits.
   public var otherwise: MergeFunction<[UInt8]>
   /// Where both sides changed a file that is larger than this on one of them, in bytes, it is a conflict.
-  public var maximumSize = 16 << 20
+  public var maximumSize = 4 << 20
 
   public init(rules: [Rule] = [], otherwise: MergeFunction<[UInt8]> = MergePolicy.textOrConflict) {
     self.rules = rules
