@@ -124,8 +124,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "HostSystem", "Household",
-        "NameService", "Netlink", "TestSupport", "Uplink", "Wire",
+        "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "GitFormat", "HostSystem",
+        "Household", "NameService", "Netlink", "TestSupport", "Uplink", "Wire",
       ],
       path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
     .testTarget(
@@ -151,7 +151,7 @@ let package = Package(
         "lares",
       ],
       path: "Tests/Machine", exclude: ["Linux"], swiftSettings: swiftSettings),
-    tests("GitFormat"),
+    tests("GitFormat", ["HostSystem"]),
     tests("VersionedStore", ["GitFormat", "HostSystem"]),
     tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
     tests("Household", ["Wire"]),

@@ -1,57 +1,19 @@
-/// Who did something, and when: `Ada <ada@home.arpa> 1763800000 +0100`.
-public struct Signature: Hashable, Sendable {
-  public var name: String
-  public var email: String
-  /// Seconds since 1970, UTC.
-  public var time: Int64
-  /// Minutes east of Greenwich.
-  public var zone: Int
-
-  /// What would break the line (`<`, `>`, newlines, NUL) is left out of name and address, as Git does.
-  public init(name: String, email: String, time: Int64, zone: Int = 0) {
-    func clean(_ text: String) -> String {
-      String(decoding: text.utf8.filter { $0 != 0x3C && $0 != 0x3E && $0 != 0x0A && $0 != 0 }, as: UTF8.self)
-    }
-    self.name = clean(name)
-    self.email = clean(email)
-    self.time = time
-    self.zone = zone
-  }
-
-  /// Reads the part of the line after `author `. Dates that cannot be understood count as 0, as in Git.
-  init?(line: some BidirectionalCollection<UInt8>) {
-    guard let open = line.firstIndex(of: UInt8(ascii: "<")), let close = line.lastIndex(of: UInt8(ascii: ">")),
-      open < close
-    else { return nil }
-    func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
-    var name = text(line[..<open])
-    if name.hasSuffix(" ") { name.removeLast() }
-    let words = line[line.index(after: close)...].split(separator: UInt8(ascii: " ")).map { text($0) }
-    let zone = words.count > 1 ? Int(words[1]) ?? 0 : 0
-    self.name = name
-    email = text(line[line.index(after: open)..<close])
-    time = words.first.flatMap { Int64($0) } ?? 0
-    self.zone = abs(zone) <= 9_999 ? zone / 100 * 60 + zone % 100 : 0
-  }
-
-  func append(to bytes: inout [UInt8]) {
-    bytes.append(contentsOf: (name.isEmpty ? "<" : "\(name) <").utf8)
-    bytes.append(contentsOf: "\(email)> \(time) \(zone < 0 ? "-" : "+")".utf8)
-    let digits = String(abs(zone) / 60 * 100 + abs(zone) % 60)
-    bytes.append(contentsOf: (String(repeating: "0", count: max(0, 4 - digits.count)) + digits).utf8)
-  }
-}
-
 /// A commit: a tree, where it came from, who made it and why.
+///
+/// Nothing is lost: a commit that was read has the bytes that it was read from, whatever signatures, encodings and odd lines
+/// it has.
 public struct CommitObject: Hashable, Sendable {
   public var tree: ObjectID
   public var parents: [ObjectID]
   public var author: Signature
   public var committer: Signature
-  /// Lines between the committer and the message that are none of the above (`encoding`, `gpgsig`, …), each with its
-  /// continuations and without the last newline.
+  /// Lines between the committer and the message that are none of the above (`encoding`, `gpgsig`, `mergetag`, …), each with its
+  /// continuations and without the last end of line.
   public var extraHeaders: [UInt8]
-  public var message: String
+  /// The message, which is UTF-8 unless an `encoding` header names another.
+  public var messageBytes: [UInt8]
+  /// Whether an empty line ends the headers. Old programs left it out where there was no message.
+  private var hasEmptyLine = true
 
   public init(
     tree: ObjectID, parents: [ObjectID], author: Signature, committer: Signature? = nil, extraHeaders: [UInt8] = [],
@@ -62,68 +24,70 @@ public struct CommitObject: Hashable, Sendable {
     self.author = author
     self.committer = committer ?? author
     self.extraHeaders = extraHeaders
-    self.message = message
+    messageBytes = Array(message.utf8)
   }
 
   /// Reads a commit object's bytes.
+  ///
+  /// - Throws: where one of the lines that every commit has is missing or not at its place. What else Git checks,
+  ///   `ObjectCheck` does.
   public init(_ bytes: [UInt8], _ format: ObjectFormat) throws(FormatError) {
-    var rest = bytes[...]
-    /// The value of the next line if it has this key.
-    func header(_ key: String) -> ArraySlice<UInt8>? {
-      let prefix = Array(key.utf8) + [UInt8(ascii: " ")]
-      guard rest.starts(with: prefix), let end = rest.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-      let value = rest[(rest.startIndex + prefix.count)..<end]
-      rest = rest[(end + 1)...]
-      return value
-    }
-    guard let line = header("tree"), let tree = ObjectID(format, hex: line) else {
+    self = try bytes.span.bytes.withUnsafeBytes { bytes throws(FormatError) in try Self(bytes, format) }
+  }
+
+  public init(_ bytes: UnsafeRawBufferPointer, _ format: ObjectFormat) throws(FormatError) {
+    var reader = HeaderReader(bytes)
+    guard let line = reader.value(of: "tree"), let tree = ObjectID(format, lowercase: line) else {
       throw FormatError("commit object", "its first line names no tree")
     }
-    var parents: [ObjectID] = []
-    while let line = header("parent") {
-      guard let parent = ObjectID(format, hex: line) else {
+    self.tree = tree
+    parents = []
+    while let line = reader.value(of: "parent") {
+      guard let parent = ObjectID(format, lowercase: line) else {
         throw FormatError("commit object", "parent \(parents.count + 1) is no identifier")
       }
       parents.append(parent)
     }
-    guard let author = header("author").flatMap({ Signature(line: $0) }) else {
+    guard let author = reader.value(of: "author").flatMap({ Signature(line: $0) }) else {
       throw FormatError("commit object", "it has no author")
     }
-    guard let committer = header("committer").flatMap({ Signature(line: $0) }) else {
+    guard let committer = reader.value(of: "committer").flatMap({ Signature(line: $0) }) else {
       throw FormatError("commit object", "it has no committer")
     }
-    let extraStart = rest.startIndex
-    while let first = rest.first, first != UInt8(ascii: "\n") {
-      guard let end = rest.firstIndex(of: UInt8(ascii: "\n")) else {
-        throw FormatError("commit object", "a header line has no end")
-      }
-      rest = rest[(end + 1)...]
-    }
-    self.init(
-      tree: tree, parents: parents, author: author, committer: committer,
-      extraHeaders: Array(bytes[extraStart..<rest.startIndex].dropLast()),
-      message: String(decoding: rest.dropFirst(), as: UTF8.self))
+    self.author = author
+    // Most are the same, and then share their memory.
+    self.committer = committer == author ? author : committer
+    let remainder = try reader.remainder(of: "commit object")
+    extraHeaders = remainder.lines
+    messageBytes = remainder.message
+    hasEmptyLine = remainder.hasEmptyLine
+  }
+
+  /// The message as UTF-8, with a replacement character for what is none.
+  public var message: String {
+    get { String(decoding: messageBytes, as: UTF8.self) }
+    set { messageBytes = Array(newValue.utf8) }
   }
 
   /// The bytes of the commit object.
   public var bytes: [UInt8] {
-    var bytes = Array("tree ".utf8)
-    bytes.reserveCapacity(256 + message.utf8.count)
+    let identifiers = (parents.count + 1) * (tree.format.digits + 8)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(
+      identifiers + author.bytes.count + committer.bytes.count + extraHeaders.count + messageBytes.count + 32)
+    bytes.append("tree ")
     tree.appendHex(to: &bytes)
     for parent in parents {
-      bytes.append(contentsOf: "\nparent ".utf8)
+      bytes.append("\nparent ")
       parent.appendHex(to: &bytes)
     }
-    bytes.append(contentsOf: "\nauthor ".utf8)
-    author.append(to: &bytes)
-    bytes.append(contentsOf: "\ncommitter ".utf8)
-    committer.append(to: &bytes)
-    if !extraHeaders.isEmpty {
-      bytes.append(UInt8(ascii: "\n"))
-      bytes.append(contentsOf: extraHeaders)
-    }
-    bytes.append(contentsOf: "\n\n".utf8)
-    bytes.append(contentsOf: message.utf8)
+    bytes.append("\nauthor ")
+    bytes.append(contentsOf: author.bytes)
+    bytes.append("\ncommitter ")
+    bytes.append(contentsOf: committer.bytes)
+    HeaderRemainder(
+      lines: extraHeaders, message: messageBytes, hasEmptyLine: hasEmptyLine || !messageBytes.isEmpty
+    ).append(to: &bytes)
     return bytes
   }
 }

@@ -12,7 +12,7 @@ public struct EntryName: Hashable, Sendable {
 
 extension EntryName: Comparable {
   public static func < (left: Self, right: Self) -> Bool {
-    left.bytes.lexicographicallyPrecedes(right.bytes)
+    left.bytes.withUnsafeBytes { left in right.bytes.withUnsafeBytes { left.compared(to: $0) < 0 } }
   }
 }
 

@@ -1,20 +1,48 @@
 import CCrypto
 
-/// Computes the name of an object, or of any bytes, in one of the two formats.
+/// Computes the name of an object, or of any bytes, in one of the two formats, from bytes that come in pieces. Allocates nothing.
 public struct ObjectHasher: ~Copyable {
   private let format: ObjectFormat
-  private let context: OpaquePointer
+  // One of the two is used.
+  private var sha1 = SHA1()
+  private var sha256 = SHA256_CTX()
 
   public init(_ format: ObjectFormat) {
     self.format = format
-    context = EVP_MD_CTX_new()
-    EVP_DigestInit_ex(context, format == .sha1 ? EVP_sha1() : EVP_sha256(), nil)
+    if format == .sha256 { SHA256_Init(&sha256) }
   }
 
-  deinit { EVP_MD_CTX_free(context) }
+  /// Begins with the header of an object, `<kind> <size>\0`. The object's `size` bytes have to follow.
+  ///
+  /// - Precondition: `size` is not negative.
+  public init(_ format: ObjectFormat, _ kind: ObjectKind, size: Int) {
+    self.init(format)
+    precondition(size >= 0)
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 1) { header in
+      // From the end: a zero, the size's digits, a space, the word.
+      var start = header.count - 1
+      header[start] = 0
+      var rest = size
+      repeat {
+        start -= 1
+        header[start] = UInt8(ascii: "0") + UInt8(rest % 10)
+        rest /= 10
+      } while rest > 0
+      start -= 1
+      header[start] = UInt8(ascii: " ")
+      kind.word.withUTF8Buffer { word in
+        start -= word.count
+        UnsafeMutableRawBufferPointer(rebasing: header[start...]).copyBytes(from: word)
+      }
+      update(UnsafeRawBufferPointer(rebasing: header[start...]))
+    }
+  }
 
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    switch format {
+    case .sha1: sha1.update(bytes)
+    case .sha256: SHA256_Update(&sha256, bytes.baseAddress, bytes.count)
+    }
   }
 
   public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
@@ -23,19 +51,37 @@ public struct ObjectHasher: ~Copyable {
   ///
   /// - Throws: where the bytes carry one half of a SHA-1 collision.
   public consuming func finish() throws(FormatError) -> ObjectID {
-    var digest = [UInt8](repeating: 0, count: 64)
-    EVP_DigestFinal_ex(context, &digest, nil)
-    return ObjectID(format, digest)
+    switch format {
+    case .sha1:
+      sha1.finish()
+      guard !sha1.isAttacked else {
+        throw FormatError("object", "its bytes are made to have the same SHA-1 as others")
+      }
+      return ObjectID(sha1.state)
+    case .sha256:
+      return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digest in
+        SHA256_Final(digest.baseAddress, &sha256)
+        return ObjectID(.sha256, UnsafeRawBufferPointer(digest).bytes)
+      }
+    }
   }
 }
 
 extension ObjectID {
-  /// The name of an object: the hash of `<kind> <size>\0` and its bytes.
+  /// The name of an object: the hash of `<kind> <size>\0` and its bytes. Allocates nothing.
   ///
   /// - Throws: where the bytes carry one half of a SHA-1 collision.
+  public static func of(
+    _ kind: ObjectKind, _ bytes: UnsafeRawBufferPointer, _ format: ObjectFormat
+  ) throws(FormatError) -> ObjectID {
+    var hasher = ObjectHasher(format, kind, size: bytes.count)
+    hasher.update(bytes)
+    return try hasher.finish()
+  }
+
+  /// As above.
   public static func of(_ kind: ObjectKind, _ bytes: [UInt8], _ format: ObjectFormat) throws(FormatError) -> ObjectID {
-    var hasher = ObjectHasher(format)
-    hasher.update(Array("\(kind) \(bytes.count)\0".utf8))
+    var hasher = ObjectHasher(format, kind, size: bytes.count)
     hasher.update(bytes)
     return try hasher.finish()
   }

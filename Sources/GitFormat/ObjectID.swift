@@ -25,23 +25,48 @@ public struct ObjectID: Hashable, Sendable {
     }
   }
 
+  /// A SHA-1 hash.
+  init(_ hash: SHA1State) {
+    self.init(
+      .sha1,
+      (
+        UInt64(hash.a) << 32 | UInt64(hash.b), UInt64(hash.c) << 32 | UInt64(hash.d), UInt64(hash.e) << 32, 0
+      ))
+  }
+
   public init(_ format: ObjectFormat, _ bytes: [UInt8]) { self.init(format, bytes.span.bytes) }
 
   /// Reads hexadecimal digits of either case; nil unless there are exactly `format.digits` of them.
   public init?(_ format: ObjectFormat, hex: some Collection<UInt8>) {
+    self.init(format, hex: Array(hex))
+  }
+
+  public init?(_ format: ObjectFormat, hex: [UInt8]) {
+    guard let id = hex.withUnsafeBytes({ Self(format, hex: $0) }) else { return nil }
+    self = id
+  }
+
+  public init?(_ format: ObjectFormat, hex: UnsafeRawBufferPointer) {
     guard hex.count == format.digits else { return nil }
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    for (index, digit) in hex.enumerated() {
-      guard let value = HexDigit.value(digit) else { return nil }
-      let shifted = UInt64(value) << UInt64(60 - index % 16 * 4)
-      switch index / 16 {
-      case 0: words.0 |= shifted
-      case 1: words.1 |= shifted
-      case 2: words.2 |= shifted
-      default: words.3 |= shifted
+    for index in 0..<(format.digits + 15) / 16 {
+      let digits = hex[(16 * index)..<min(16 * index + 16, hex.count)]
+      guard let number = HexDigit.number(UnsafeRawBufferPointer(rebasing: digits)) else { return nil }
+      let word = number << UInt64(64 - 4 * digits.count)
+      switch index {
+      case 0: words.0 = word
+      case 1: words.1 = word
+      case 2: words.2 = word
+      default: words.3 = word
       }
     }
     self.init(format, words)
+  }
+
+  /// Reads hexadecimal digits of lower case only, as objects have them.
+  init?(_ format: ObjectFormat, lowercase hex: UnsafeRawBufferPointer) {
+    guard !hex.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0) }) else { return nil }
+    self.init(format, hex: hex)
   }
 
   public init?(_ format: ObjectFormat, hex: String) { self.init(format, hex: Array(hex.utf8)) }
@@ -82,12 +107,8 @@ public struct ObjectID: Hashable, Sendable {
 
   /// Appends `format.digits` hexadecimal digits in lower case.
   public func appendHex(to text: inout [UInt8]) {
-    withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian)) {
-      for byte in $0[..<format.length] {
-        text.append(HexDigit.lower(byte >> 4))
-        text.append(HexDigit.lower(byte & 15))
-      }
-    }
+    func digits(_ word: UInt64) -> (UInt64, UInt64) { (HexDigit.eight(word >> 32), HexDigit.eight(word & 0xffff_ffff)) }
+    withUnsafeBytes(of: (digits(a), digits(b), digits(c), digits(d))) { text.append(contentsOf: $0[..<format.digits]) }
   }
 
   /// `format.digits` hexadecimal digits in lower case.
@@ -129,7 +150,26 @@ enum HexDigit {
     }
   }
 
-  static func lower(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  /// The eight digits of a number, in lower case, as they stand in memory.
+  static func eight(_ number: UInt64) -> UInt64 {
+    // Each four bits get a byte of their own.
+    var digits = (number | number << 16) & 0x0000_ffff_0000_ffff
+    digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff
+    digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let isLetter = (digits &+ ones &* 6) >> 4 & ones
+    return
+      (digits &+ ones &* UInt64(UInt8(ascii: "0")) &+ isLetter &* UInt64(UInt8(ascii: "a") - 10 - UInt8(ascii: "0")))
+      .bigEndian
+  }
+
+  /// Reads sixteen digits; nil where one of them is none.
+  static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
+    var number: UInt64 = 0
+    for digit in digits {
+      guard let value = value(digit) else { return nil }
+      number = number << 4 | UInt64(value)
+    }
+    return number
   }
 }

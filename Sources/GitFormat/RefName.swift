@@ -4,7 +4,7 @@ public struct RefName: Hashable, Sendable {
 
   /// nil where Git would refuse the name, or where it is neither `HEAD` nor under `refs/`.
   public init?(_ text: String) {
-    guard text == "HEAD" || (text.hasPrefix("refs/") && Self.isWellFormed(text)) else { return nil }
+    guard text.utf8.elementsEqual("HEAD".utf8) || Self.isWellFormed(Array(text.utf8)) else { return nil }
     self.text = text
   }
 
@@ -16,24 +16,35 @@ public struct RefName: Hashable, Sendable {
   private init(known text: String) { self.text = text }
 
   /// The part after `refs/heads/`; nil for what is no branch.
-  public var branchName: String? { text.hasPrefix("refs/heads/") ? String(text.dropFirst(11)) : nil }
-
-  /// The rules of git-check-ref-format(1).
-  private static func isWellFormed(_ text: String) -> Bool {
-    guard text.utf8.count <= 1_024, text.utf8.last != UInt8(ascii: "."), !text.contains(".."), !text.contains("@{")
-    else { return false }
-    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && !forbidden.contains($0) }) else { return false }
-    let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    return parts.allSatisfy { part in
-      !part.isEmpty && part.count <= 200 && part.first != UInt8(ascii: ".") && !part.elementsEqual("@".utf8)
-        && !part.suffix(5).elementsEqual(".lock".utf8)
-    }
+  public var branchName: String? {
+    text.utf8.starts(with: "refs/heads/".utf8) ? String(text.utf8.dropFirst(11)) : nil
   }
 
-  private static let forbidden = Set("~^:?*[\\".utf8)
+  /// The rules of git-check-ref-format(1), and two of file systems: 1,024 bytes in all, 200 from slash to slash.
+  private static func isWellFormed(_ name: [UInt8]) -> Bool {
+    guard name.count <= 1_024, name.starts(with: "refs/".utf8), name.last != UInt8(ascii: ".") else { return false }
+    guard name.allSatisfy({ $0 > 0x20 && $0 != 0x7F && !forbidden.contains($0) }) else { return false }
+    let isPaired = zip(name, name.dropFirst()).contains { first, second in
+      first == UInt8(ascii: ".") && second == UInt8(ascii: ".")
+        || first == UInt8(ascii: "@") && second == UInt8(ascii: "{")
+    }
+    return !isPaired
+      && name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
+        !part.isEmpty && part.count <= 200 && part.first != UInt8(ascii: ".")
+          && !part.suffix(5).elementsEqual(".lock".utf8)
+      }
+  }
+
+  private static let forbidden = Array("~^:?*[\\".utf8)
 }
 
+// Git compares bytes. Two spellings of one letter are two names, which String would take for one.
 extension RefName: Comparable, CustomStringConvertible {
+  public static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+  public func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
   public static func < (left: Self, right: Self) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
   public var description: String { text }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What an entry of a tree is. Raw values are the modes that Git writes.
 public enum FileMode: UInt32, Sendable, CaseIterable {
   case tree = 0o040000
@@ -7,16 +9,8 @@ public enum FileMode: UInt32, Sendable, CaseIterable {
   /// A commit of another repository (a submodule), which is not in this one.
   case commit = 0o160000
 
-  /// Reads the octal digits of a tree; old writers' 100664 is a file.
-  init?(octal: some Collection<UInt8>) {
-    var value: UInt32 = 0
-    guard (1...6).contains(octal.count) else { return nil }
-    for digit in octal {
-      guard (UInt8(ascii: "0")...UInt8(ascii: "7")).contains(digit) else { return nil }
-      value = value << 3 | UInt32(digit - UInt8(ascii: "0"))
-    }
-    self.init(rawValue: value == 0o100664 ? 0o100644 : value)
-  }
+  /// Old writers' 100664 is a file.
+  init?(number: UInt32) { self.init(rawValue: number == 0o100664 ? 0o100644 : number) }
 
   /// Without leading zeros, as a tree has it.
   var octal: StaticString {
@@ -54,13 +48,23 @@ public struct TreeEntry: Hashable, Sendable {
 
   /// Git's order of entries: by bytes, where a tree's name counts as if it ended in a slash (base_name_compare).
   public static func precedes(_ left: TreeEntry, _ right: TreeEntry) -> Bool {
-    let (a, b) = (left.name.bytes, right.name.bytes)
-    let common = min(a.count, b.count)
-    for index in 0..<common where a[index] != b[index] { return a[index] < b[index] }
-    func next(_ entry: TreeEntry) -> UInt8 {
-      entry.name.bytes.count > common ? entry.name.bytes[common] : entry.mode.isTree ? UInt8(ascii: "/") : 0
+    left.name.bytes.withUnsafeBytes { a in
+      right.name.bytes.withUnsafeBytes { b in order(a, left.mode.isTree, b, right.mode.isTree) < 0 }
     }
-    return next(left) < next(right)
+  }
+
+  static func order(
+    _ left: UnsafeRawBufferPointer, _ leftIsTree: Bool, _ right: UnsafeRawBufferPointer, _ rightIsTree: Bool
+  ) -> Int {
+    let common = min(left.count, right.count)
+    if let a = left.baseAddress, let b = right.baseAddress {
+      let order = memcmp(a, b, common)
+      if order != 0 { return Int(order) }
+    }
+    func next(_ name: UnsafeRawBufferPointer, _ isTree: Bool) -> Int {
+      name.count > common ? Int(name[common]) : isTree ? Int(UInt8(ascii: "/")) : 0
+    }
+    return next(left, leftIsTree) - next(right, rightIsTree)
   }
 }
 
@@ -72,42 +76,52 @@ public enum TreeObject {
   public static func parse(_ bytes: [UInt8], _ format: ObjectFormat) throws(FormatError) -> [TreeEntry] {
     var entries: [TreeEntry] = []
     entries.reserveCapacity(bytes.count / (format.length + 16))
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      guard let space = rest.prefix(7).firstIndex(of: UInt8(ascii: " ")),
-        let mode = FileMode(octal: rest[rest.startIndex..<space])
-      else { throw FormatError("tree object", "the mode at byte \(rest.startIndex) is unknown") }
-      guard let end = rest[(space + 1)...].firstIndex(of: 0), end > space + 1 else {
-        throw FormatError("tree object", "the name at byte \(space + 1) is empty or has no end")
-      }
-      let name = rest[(space + 1)..<end]
-      guard !name.contains(UInt8(ascii: "/")) else {
-        throw FormatError("tree object", "the name at byte \(space + 1) has a slash")
-      }
-      let after = end + 1 + format.length
-      guard after <= rest.endIndex else {
-        throw FormatError("tree object", "it ends inside the entry at byte \(space + 1)")
-      }
-      let id = bytes.withUnsafeBytes {
-        ObjectID(format, UnsafeRawBufferPointer(rebasing: $0[(end + 1)..<after]).bytes)
-      }
-      entries.append(TreeEntry(EntryName(Array(name)), mode, id))
-      rest = rest[after...]
-    }
+    var view = TreeView(bytes.span.bytes, format)
+    while try view.advance() { entries.append(view.entry) }
     return entries
   }
 
-  /// The bytes of a tree with these entries, which are put in Git's order. Names have to differ.
+  /// The entry with a name, found without reading the others into memory; nil where there is none.
+  ///
+  /// - Throws: where what is before its place is damaged.
+  public static func find(
+    _ name: EntryName, in bytes: [UInt8], _ format: ObjectFormat
+  ) throws(FormatError) -> TreeEntry? {
+    var view = TreeView(bytes.span.bytes, format)
+    return try view.find(name)
+  }
+
+  /// The bytes of a tree with these entries, which are put in Git's order where they are not. Names have to differ.
   public static func serialize(_ entries: [TreeEntry]) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(entries.reduce(0) { $0 + $1.name.bytes.count + 40 })
-    for entry in entries.sorted(by: TreeEntry.precedes) {
-      entry.mode.octal.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    bytes.reserveCapacity(entries.reduce(0) { $0 + $1.name.bytes.count + 8 + $1.id.format.length })
+    let isSorted = zip(entries, entries.dropFirst()).allSatisfy(TreeEntry.precedes)
+    for entry in isSorted ? entries : sorted(entries) {
+      bytes.append(entry.mode.octal)
       bytes.append(UInt8(ascii: " "))
       bytes.append(contentsOf: entry.name.bytes)
       bytes.append(0)
       entry.id.append(to: &bytes)
     }
     return bytes
+  }
+
+  /// In Git's order. Most names differ in the eight bytes after what all begin with, which are compared as numbers.
+  private static func sorted(_ entries: [TreeEntry]) -> [TreeEntry] {
+    var common = entries.first?.name.bytes[...] ?? []
+    for entry in entries where !entry.name.bytes.starts(with: common) {
+      common = common.prefix(zip(common, entry.name.bytes).prefix { $0 == $1 }.count)
+    }
+    func key(_ entry: TreeEntry) -> UInt64 {
+      let rest = entry.name.bytes[common.count...]
+      var key: UInt64 = 0
+      for byte in rest.prefix(8) { key = key << 8 | UInt64(byte) }
+      guard rest.count < 8 else { return key }
+      return (key << 8 | (entry.mode.isTree ? UInt64(UInt8(ascii: "/")) : 0)) << UInt64(8 * (7 - rest.count))
+    }
+    let keys = entries.indices.map { (key: key(entries[$0]), index: $0) }
+    return keys.sorted { left, right in
+      left.key != right.key ? left.key < right.key : TreeEntry.precedes(entries[left.index], entries[right.index])
+    }.map { entries[$0.index] }
   }
 }

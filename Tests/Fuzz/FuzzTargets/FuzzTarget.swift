@@ -14,7 +14,10 @@ public struct FuzzTarget: Sendable {
   public func check(_ bytes: [UInt8]) throws { try body(bytes) }
 
   /// All targets, each under a name of its own.
-  public static let all = [blockList, dhcpClient, dhcpServer, ethernet, http, toml] + inside
+  public static let all =
+    [
+      blockList, dhcpClient, dhcpServer, ethernet, gitObject, gitRef, gitTree, http, toml, zlib,
+    ] + inside
 
   // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.
   #if DEBUG || FUZZING

@@ -1,0 +1,118 @@
+import CDeflate
+import Synchronization
+
+/// Whole zlib streams (RFC 1950), as objects stand in packs and loose files: in memory on both sides, by libdeflate.
+/// Streams that come in pieces are for `InflateStream` and `DeflateStream`.
+public enum Deflate {
+  /// Levels that `compress` and `DeflateStream` accept: 0 stores, 1 is fastest, 6 is what Git takes.
+  public static let levels = 0...9
+
+  /// No stream holds more bytes than this for each of its own: deflate codes 258 of them in two bits.
+  private static let greatestRatio = 1_032
+
+  /// Appends a zlib stream of the bytes. Allocates nothing but room in `output`.
+  ///
+  /// - Parameter level: one of `levels`; others count as the nearest.
+  public static func compress(_ bytes: UnsafeRawBufferPointer, level: Int = 6, into output: inout [UInt8]) {
+    let level = min(max(level, levels.lowerBound), levels.upperBound)
+    let compressor = compressors[level].take()
+    defer { compressors[level].giveBack(compressor) }
+    let start = output.count
+    let room = libdeflate_zlib_compress_bound(compressor.pointer, bytes.count)
+    output.append(contentsOf: repeatElement(0, count: room))
+    let written = output.withUnsafeMutableBytes {
+      libdeflate_zlib_compress(compressor.pointer, bytes.baseAddress, bytes.count, $0.baseAddress! + start, room)
+    }
+    output.removeLast(room - written)
+  }
+
+  /// A zlib stream of the bytes.
+  public static func compress(_ bytes: [UInt8], level: Int = 6) -> [UInt8] {
+    var output: [UInt8] = []
+    bytes.withUnsafeBytes { compress($0, level: level, into: &output) }
+    return output
+  }
+
+  /// The content of the zlib stream that the bytes begin with, and how many of them the stream is.
+  ///
+  /// - Parameter size: the content's exact length, which the caller has compared with its own limit. One that the bytes
+  ///   cannot hold is refused before room is made for it.
+  /// - Throws: where the stream is damaged, is cut off, or holds more or fewer bytes than `size`.
+  public static func decompress(
+    _ bytes: UnsafeRawBufferPointer, size: Int
+  ) throws(FormatError) -> (bytes: [UInt8], consumed: Int) {
+    guard size >= 0, size / greatestRatio <= bytes.count else {
+      throw FormatError("zlib stream", "\(bytes.count) bytes cannot hold \(size)")
+    }
+    let decompressor = decompressors.take()
+    defer { decompressors.giveBack(decompressor) }
+    var consumed = 0
+    var result = LIBDEFLATE_BAD_DATA
+    let content = [UInt8](unsafeUninitializedCapacity: size) { output, count in
+      // Without a place for the length, libdeflate takes a shorter content as an error.
+      result = libdeflate_zlib_decompress_ex(
+        decompressor.pointer, bytes.baseAddress, bytes.count, output.baseAddress, size, &consumed, nil)
+      count = result == LIBDEFLATE_SUCCESS ? size : 0
+    }
+    switch result {
+    case LIBDEFLATE_SUCCESS: return (content, consumed)
+    case LIBDEFLATE_SHORT_OUTPUT: throw FormatError("zlib stream", "it holds fewer than \(size) bytes")
+    case LIBDEFLATE_INSUFFICIENT_SPACE: throw FormatError("zlib stream", "it holds more than \(size) bytes")
+    default: throw FormatError("zlib stream", "it is damaged or cut off")
+    }
+  }
+
+  /// The content of a zlib stream, which is all of the bytes.
+  ///
+  /// - Parameter size: as above.
+  /// - Throws: as above, and where bytes follow the stream.
+  public static func decompress(_ bytes: [UInt8], size: Int) throws(FormatError) -> [UInt8] {
+    let (content, consumed) = try bytes.span.bytes.withUnsafeBytes { bytes throws(FormatError) in
+      try decompress(bytes, size: size)
+    }
+    guard consumed == bytes.count else {
+      throw FormatError("zlib stream", "\(bytes.count - consumed) bytes follow its end")
+    }
+    return content
+  }
+
+  private static let compressors = levels.map { level in
+    Pool(
+      make: { libdeflate_alloc_compressor(Int32(level)) }, free: { libdeflate_free_compressor($0) })
+  }
+  private static let decompressors = Pool(
+    make: { libdeflate_alloc_decompressor() }, free: { libdeflate_free_decompressor($0) })
+}
+
+/// What libdeflate works in, kept for the next caller: making one costs more than compressing a small object.
+private final class Pool: Sendable {
+  /// Belongs to one caller at a time.
+  struct Item: @unchecked Sendable { let pointer: OpaquePointer }
+
+  /// More are made when more threads ask at once, and freed when they come back.
+  private static let kept = 4
+
+  private let items = Mutex<[Item]>([])
+  private let make: @Sendable () -> OpaquePointer?
+  private let free: @Sendable (OpaquePointer) -> Void
+
+  init(make: @escaping @Sendable () -> OpaquePointer?, free: @escaping @Sendable (OpaquePointer) -> Void) {
+    self.make = make
+    self.free = free
+  }
+
+  func take() -> Item {
+    if let item = items.withLock({ $0.popLast() }) { return item }
+    guard let pointer = make() else { preconditionFailure("no memory for a compressor") }
+    return Item(pointer: pointer)
+  }
+
+  func giveBack(_ item: Item) {
+    let isKept = items.withLock { items in
+      guard items.count < Self.kept else { return false }
+      items.append(item)
+      return true
+    }
+    if !isKept { free(item.pointer) }
+  }
+}
