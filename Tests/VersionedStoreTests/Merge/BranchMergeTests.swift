@@ -214,25 +214,50 @@ import Testing
   }
 
   @Test func aMergeWhoseBranchMovesIsTriedAgain() throws {
+    let backend = InterruptedBackend()
+    let repository = Repository(backend, identity: Identity(name: "Store", email: "store@home.arpa")) { 1_700_000_000 }
+    let main = try repository.branch("main")
+    let start = try main.commit(Tree(["a": "1", "b": "1", "c": "1"], in: repository.objects), on: nil, .test("start"))
+    let topic = try repository.createBranch("topic", at: start.id)
+    try topic.set("a", [2], .test("topic"))
+    try main.set("b", [2], .test("main"))
+    backend.interrupt(times: 1) { try main.set("c", [2], .test("somebody else")) }
+    guard case .merged = try main.merge(topic, .test("merge")) else {
+      Issue.record("not merged")
+      return
+    }
+    #expect(try ["a", "b", "c"].map { try main.get(Path($0)) } == [[2], [2], [2]])
+    try topic.set("a", [3], .test("topic"))
+    try main.set("b", [3], .test("main"))
+    var count = UInt8(0)
+    backend.interrupt(times: .max) {
+      count &+= 1
+      try main.set("c", [count, 1], .test("somebody else"))
+    }
+    #expect(throws: StoreError.tooManyRetries(3)) {
+      try main.merge(try topic.requireHead().id, .test("merge"), retries: 3)
+    }
+  }
+
+  @Test func anAncestorThatIsTooFarIsNotLookedFor() throws {
     let bench = try Bench(.memory)
     let main = try bench.branch("main")
-    let start = try bench.commit(main, ["n.counter": "0\n"])
-    // Several threads merge branches of their own into one.
-    let branches = try (0..<4).map { try bench.branch("b\($0)", at: start.id) }
-    for (index, branch) in branches.enumerated() {
-      try branch.update(.test("count")) { tree throws(StoreError) in
-        var counter = Counter()
-        try counter.add(1, change: UInt64(index) + 1)
-        try tree.set("n.counter", counter.encoded)
-      }
+    let start = try bench.commit(main, ["a": "1"])
+    let topic = try bench.branch("topic", at: start.id)
+    for number in 0..<10 {
+      try bench.commit(main, ["a": "\(number)"])
+      try bench.commit(topic, ["a": "1", "b": "\(number)"])
     }
-    for branch in branches { try main.merge(branch, .test("merge")) }
-    #expect(try Counter(decoding: main.get("n.counter")).value == 4)
     var options = MergeOptions()
-    options.maximumDepth = 0
-    let late = try bench.branch("late", at: start.id)
-    try late.update(.test("late")) { tree throws(StoreError) in try tree.set("x", [1]) }
-    #expect(throws: StoreError.self) { try main.merge(try late.requireHead().id, .test("merge"), options: options) }
+    options.maximumDepth = 3
+    #expect(throws: StoreError.limitReached("the common ancestor is more than 3 commits back")) {
+      try main.merge(topic, .test("merge"), options: options)
+    }
+    options.maximumDepth = 30
+    guard case .merged = try main.merge(topic, .test("merge"), options: options) else {
+      Issue.record("not merged")
+      return
+    }
   }
 
   @Test func transactionsMergeWithWhatOthersDid() throws {
@@ -276,4 +301,37 @@ import Testing
     }
     #expect(try commit.tree.sketch() == files("ours\ntheirs\n", "4\n", "x\n2\n3\n"))
   }
+}
+
+/// A back end on which somebody else is faster: before a commit, something else is done.
+private final class InterruptedBackend: Backend, @unchecked Sendable {
+  // Used by one thread.
+  private let memory = MemoryBackend()
+  private var times = 0
+  private var action: (() throws -> Void)?
+
+  func interrupt(times: Int, _ action: @escaping () throws -> Void) { (self.times, self.action) = (times, action) }
+
+  var format: ObjectFormat { memory.format }
+  var headTarget: RefName { memory.headTarget }
+
+  func commit(_ batch: Batch) throws(StoreError) {
+    if let action, times > 0 {
+      times -= 1
+      // What is done meanwhile is not interrupted.
+      self.action = nil
+      defer { self.action = action }
+      do { try action() } catch { throw .invalid("the interruption failed: \(error)") }
+    }
+    try memory.commit(batch)
+  }
+
+  func object(_ id: ObjectID) throws(StoreError) -> GitObject { try memory.object(id) }
+  func contains(_ id: ObjectID) throws(StoreError) -> Bool { try memory.contains(id) }
+  func reference(_ name: RefName) throws(StoreError) -> ObjectID? { try memory.reference(name) }
+  func references(under prefix: String) throws(StoreError) -> [(name: RefName, id: ObjectID)] {
+    try memory.references(under: prefix)
+  }
+  func publish() throws(StoreError) { try memory.publish() }
+  func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch { try memory.watch(onChange) }
 }

@@ -193,6 +193,7 @@ import Testing
       try merge("The house is red.\n", "The old house is red.\n", "The house is red and blue.\n")
         == "The old house is red and blue.\n")
     #expect(try merge("a\n", "a\nours\n", "a\ntheirs\n") == "a\nours\ntheirs\n")
+    #expect(try merge("a\n", "a\ntheirs\n", "a\nours") == "a\nours\ntheirs\n")
     #expect(throws: MergeFailure.self) { try merge("colour: red\n", "colour: green\n", "colour: blue\n") }
   }
 

@@ -23,8 +23,9 @@ public struct LinkedLog: Hashable, Sendable {
     var newest = cursor(in: buffer)
     let time = try clock.stamp(wall: wall, after: try newest.nextTime())
     let id = try buffer.write(.blob, value)
-    let place = Path.logEntry(time, id)
-    tree = try Tree(Directory(stored: tree), in: buffer).setting(place, value).write(into: buffer)
+    var log = Tree(Directory(stored: tree), in: buffer)
+    try log.setObject(Path.logEntry(time, id), .file, id)
+    tree = try log.write(into: buffer)
     return TimedEntry(value, at: time)
   }
 
@@ -35,6 +36,7 @@ public struct LinkedLog: Hashable, Sendable {
   public static func merge(
     base: LinkedLog?, ours: LinkedLog, theirs: LinkedLog, in buffer: ObjectBuffer
   ) throws(StoreError) -> LinkedLog {
+    // Files of one name are the same, unless somebody made them by hand.
     let policy = MergePolicy(otherwise: .lastWriteWins([UInt8].precedes, at: { _ in 0 }))
     return LinkedLog(
       try TreeMerge.merge(base: base?.tree, ours: ours.tree, theirs: theirs.tree, policy: policy, in: buffer).tree)
@@ -71,7 +73,6 @@ extension LinkedLog {
         self.root = nil
         levels = [try Directories.entries(of: root, in: objects)]
       }
-      var names: [EntryName] = []
       while !levels.isEmpty {
         let last = levels.count - 1
         guard let entry = levels[last].popLast() else {
@@ -87,7 +88,7 @@ extension LinkedLog {
           levels.append(try Directories.entries(of: entry.id, in: objects))
           continue
         }
-        names = [levels[0].last?.name, levels[1].last?.name, entry.name].compactMap { $0 }
+        let names = [levels[0].last?.name, levels[1].last?.name, entry.name].compactMap { $0 }
         if entry.mode.kind == .blob, let time = HybridTime(logNames: names) { return (time, entry.id) }
       }
       return nil

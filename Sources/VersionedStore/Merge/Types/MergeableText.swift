@@ -34,7 +34,7 @@ public struct MergeableText: Mergeable, Hashable {
   private static func characters(
     _ base: [UInt8], _ ours: [UInt8], _ theirs: [UInt8]
   ) throws(MergeFailure) -> [UInt8] {
-    if base.isEmpty { return both(ours, theirs) }
+    if base.isEmpty { return bothLines(ours, theirs) }
     let (old, left, right) = (split(base), split(ours), split(theirs))
     let merge = SequenceMerge(joinsNeighbours: false, minimumGap: 4, budget: 4_000_000)
     var text: [UInt8] = []
@@ -54,11 +54,16 @@ public struct MergeableText: Mergeable, Hashable {
     return text
   }
 
+  /// What both put in at one place, the smaller bytes first.
   private static func both(_ ours: [UInt8], _ theirs: [UInt8]) -> [UInt8] {
+    [UInt8].precedes(theirs, ours) ? theirs + ours : ours + theirs
+  }
+
+  /// Lines that both put in at one place; the last line of a text may lack its end.
+  private static func bothLines(_ ours: [UInt8], _ theirs: [UInt8]) -> [UInt8] {
+    let newline = UInt8(ascii: "\n")
     let (first, second) = [UInt8].precedes(theirs, ours) ? (theirs, ours) : (ours, theirs)
-    // A last line without an end must not run into the next.
-    let isCutOff = first.contains(UInt8(ascii: "\n")) && second.last == UInt8(ascii: "\n") && first.last != second.last
-    return first + (isCutOff ? [UInt8(ascii: "\n")] : []) + second
+    return first + (first.last == newline ? [] : [newline]) + second
   }
 
   /// What people call characters; bytes where the text is no UTF-8.
