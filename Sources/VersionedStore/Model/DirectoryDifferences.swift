@@ -27,30 +27,47 @@ private struct DirectoryDiffer<Objects: ObjectReader> {
     var over: [Edit] = []
   }
 
-  /// A side that has been read: its bytes if that is all, its entries, or its sixteen buckets.
+  /// A side that has been read: its entries, or its sixteen buckets.
   enum Shape {
-    case flat([UInt8])
     case entries([Edit])
     case fan([Side])
   }
 
   mutating func compare(_ old: Side, _ new: Side, _ bucket: Bucket) throws(StoreError) {
     if old.over.isEmpty && new.over.isEmpty && old.id == new.id { return }
+    if old.over.isEmpty && new.over.isEmpty, try compareFlat(old.id, new.id, bucket) { return }
     switch (try shape(old, bucket), try shape(new, bucket)) {
-    case (.flat(let old), .flat(let new)):
-      if try FlatDiffer(format: objects.format, bucket: bucket).compare(old, new, into: &changes) { return }
-      try compareEntries(edits(.flat(old)), edits(.flat(new)), bucket)
     case (.fan(let old), .fan(let new)):
       for number in 0..<16 { try compare(old[number], new[number], bucket.child(number)) }
-    case (.fan(let old), let new):
+    case (.fan(let old), .entries(let new)):
       let new = try spread(new, bucket)
       for number in 0..<16 { try compare(old[number], new[number], bucket.child(number)) }
-    case (let old, .fan(let new)):
+    case (.entries(let old), .fan(let new)):
       let old = try spread(old, bucket)
       for number in 0..<16 { try compare(old[number], new[number], bucket.child(number)) }
-    case (let old, let new):
-      try compareEntries(edits(old), edits(new), bucket)
+    case (.entries(let old), .entries(let new)):
+      try compareEntries(old, new, bucket)
     }
+  }
+
+  /// Compares two trees by their bytes; answers false, and has done nothing, where they are not both without buckets and in order.
+  private mutating func compareFlat(
+    _ old: ObjectID?, _ new: ObjectID?, _ bucket: Bucket
+  ) throws(StoreError) -> Bool {
+    let first = changes.count
+    let (a, b) = (try flatBytes(old, bucket), try flatBytes(new, bucket))
+    guard try FlatDiffer(format: objects.format, bucket: bucket).compare(a, b, into: &changes) else {
+      changes.removeSubrange(first...)
+      return false
+    }
+    return true
+  }
+
+  private func flatBytes(_ id: ObjectID?, _ bucket: Bucket) throws(StoreError) -> [UInt8] {
+    guard let id else { return [] }
+    let bytes = try objects.bytes(id, .tree)
+    try bucket.checkNotEmpty(bytes.isEmpty)
+    return bytes
   }
 
   private mutating func compareEntries(_ old: [Edit], _ new: [Edit], _ bucket: Bucket) throws(StoreError) {
@@ -71,30 +88,19 @@ private struct DirectoryDiffer<Objects: ObjectReader> {
   }
 
   private func shape(_ side: Side, _ bucket: Bucket) throws(StoreError) -> Shape {
-    guard let id = side.id else { return side.over.isEmpty ? .flat([]) : .entries(side.over) }
-    let bytes = try objects.bytes(id, .tree)
+    guard let id = side.id else { return .entries(side.over) }
+    let bytes = try flatBytes(id, bucket)
     guard let fan = try FanOut(bytes, at: bucket, objects.format) else {
-      try bucket.checkNotEmpty(bytes.isEmpty)
-      guard !side.over.isEmpty else { return .flat(bytes) }
-      return .entries((try edits(.flat(bytes)) + side.over).sortedLastOfEachName())
+      return .entries((try TreeSplice.edits(of: bytes, objects.format).hashed() + side.over).sortedLastOfEachName())
     }
-    var over = try fan.beside.map { Edit(name: $0.name, entry: $0) }.hashed()
-    over = (over + side.over).sortedLastOfEachName()
-    let groups = over.byBucket(at: bucket.level)
+    let beside = try fan.beside.map { Edit(name: $0.name, entry: $0) }.hashed()
+    let groups = (beside + side.over).sortedLastOfEachName().byBucket(at: bucket.level)
     return .fan((0..<16).map { Side(id: fan.buckets[$0], over: groups[$0]) })
   }
 
-  private func edits(_ shape: Shape) throws(StoreError) -> [Edit] {
-    switch shape {
-    case .flat(let bytes): try TreeSplice.edits(of: bytes, objects.format).hashed()
-    case .entries(let edits): edits
-    case .fan: []
-    }
-  }
-
-  /// The entries of what is no fan-out as the buckets of one.
-  private func spread(_ shape: Shape, _ bucket: Bucket) throws(StoreError) -> [Side] {
-    let edits = try edits(shape).hashed()
+  /// Entries as the buckets of a fan-out.
+  private func spread(_ edits: [Edit], _ bucket: Bucket) throws(StoreError) -> [Side] {
+    let edits = try edits.hashed()
     for edit in edits { try bucket.check(edit.name) }
     return edits.byBucket(at: bucket.level).map { Side(id: nil, over: $0) }
   }
@@ -105,16 +111,31 @@ private struct FlatDiffer {
   let format: ObjectFormat
   let bucket: Bucket
 
-  /// Appends what differs; appends nothing and answers false where one of the trees is not in Git's order.
+  /// Appends what differs; answers false where one of the trees has buckets or is not in Git's order.
   func compare(_ old: [UInt8], _ new: [UInt8], into changes: inout [EntryChange]) throws(StoreError) -> Bool {
     let first = changes.count
     var isOrdered = true
     var (a, b) = (TreeCursor(old.span.bytes, format), TreeCursor(new.span.bytes, format))
     var (hasA, hasB) = (try a.next(), try b.next())
+    if hasA && a.bucket != nil || hasB && b.bucket != nil { return false }
     // Of a bucket that no name proves to be in its place there could be any number.
     if hasA { try bucket.check(a.entryName) }
     if hasB { try bucket.check(b.entryName) }
     while hasA || hasB {
+      if hasA && hasB {
+        // Where both go on alike, only one has to be read.
+        let end = a.start + a.rest.commonPrefix(b.rest), shift = b.start - a.start
+        if a.offset <= end {
+          while hasA, a.offset <= end {
+            if a.bucket != nil { return false }
+            hasA = try a.next()
+          }
+          b.move(to: (hasA ? a.start : a.offset) + shift)
+          hasB = try b.next()
+          continue
+        }
+      }
+      if hasA && a.bucket != nil || hasB && b.bucket != nil { return false }
       let order = !hasA ? 1 : !hasB ? -1 : a.stands(before: b) ? -1 : b.stands(before: a) ? 1 : 0
       if order == 0 {
         if a.mode != b.mode || a.id != b.id {
@@ -127,10 +148,7 @@ private struct FlatDiffer {
       }
       if order <= 0 { hasA = try a.advance(&isOrdered) }
       if order >= 0 { hasB = try b.advance(&isOrdered) }
-      guard isOrdered else {
-        changes.removeSubrange(first...)
-        return false
-      }
+      guard isOrdered else { return false }
     }
     try settle(&changes, from: first)
     return true

@@ -41,6 +41,16 @@ struct TreeCursor: ~Escapable {
     return true
   }
 
+  /// Goes on with the entry that starts at a place; `next` comes to it.
+  @_lifetime(self: copy self)
+  mutating func move(to start: Int) { offset = start }
+
+  /// The bytes from this entry on.
+  var rest: RawSpan {
+    @_lifetime(copy self)
+    get { bytes.extracting(start...) }
+  }
+
   var name: RawSpan {
     @_lifetime(copy self)
     get { bytes.extracting(nameStart..<nameEnd) }
@@ -49,11 +59,6 @@ struct TreeCursor: ~Escapable {
   var id: ObjectID { ObjectID(format, bytes.extracting((nameEnd + 1)..<offset)) }
   var entryName: EntryName { EntryName(name.array) }
   var entry: TreeEntry { TreeEntry(entryName, mode, id) }
-  /// The bytes of the whole entry.
-  var raw: RawSpan {
-    @_lifetime(copy self)
-    get { bytes.extracting(start..<offset) }
-  }
 
   /// The number of the bucket that the entry is; nil where it is an entry as any other.
   var bucket: Int? {
@@ -137,6 +142,23 @@ struct TreeCursor: ~Escapable {
 
 extension RawSpan {
   var array: [UInt8] { withUnsafeBytes { Array($0) } }
+
+  /// How many bytes two have in common before they differ.
+  func commonPrefix(_ other: RawSpan) -> Int {
+    let count = Swift.min(byteCount, other.byteCount)
+    var position = 0
+    while count - position >= 8 {
+      let difference =
+        UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+        ^ UInt64(littleEndian: other.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+      guard difference == 0 else { return position + difference.trailingZeroBitCount / 8 }
+      position += 8
+    }
+    while position < count,
+      unsafeLoad(fromByteOffset: position, as: UInt8.self) == other.unsafeLoad(fromByteOffset: position, as: UInt8.self)
+    { position += 1 }
+    return position
+  }
 
   /// Below, at or above zero as the bytes come before, are, or come after others.
   func compare(_ other: RawSpan) -> Int32 {
