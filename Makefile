@@ -4,12 +4,12 @@ BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev zlib1g-dev libdeflate-dev 
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base busybox isc-dhcp-client udhcpc dhcpcd-base bind9-dnsutils curl
 TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
   kea-dhcp4-server unbound e2fsprogs git
-BENCH_PACKAGES := $(TEST_PACKAGES) libnftables1 knot-resolver kea-admin strace
+BENCH_PACKAGES := $(TEST_PACKAGES) libnftables1 knot-resolver kea-admin strace libgit2-dev
 
 # The kernel that the tests boot in QEMU.
 TEST_KERNEL := linux-image-cloud-amd64
 
-BENCHMARKS := dns firewall dhcp
+BENCHMARKS := dns firewall dhcp store
 
 SWIFT_RELEASE := -c release --static-swift-stdlib
 # Installs what is missing, and lets no package start a service of its own. One call for each list of packages.

@@ -101,6 +101,11 @@ let package = Package(
       name: "bench-dns", dependencies: ["CBenchDNS", "NameService", "HostSystem", "Household", "Wire"],
       path: "Benchmarks/dns/bench-dns", swiftSettings: swiftSettings),
 
+    .target(name: "CBenchStore", path: "Benchmarks/store/CBenchStore", linkerSettings: [.linkedLibrary("git2")]),
+    .executableTarget(
+      name: "bench-store", dependencies: ["CBenchStore", "GitFormat", "HostSystem", "VersionedStore"],
+      path: "Benchmarks/store/bench-store", swiftSettings: swiftSettings),
+
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     // Benchmarks: the peer beside us in one process.
     .executableTarget(

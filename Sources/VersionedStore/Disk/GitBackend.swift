@@ -43,10 +43,11 @@ public final class GitBackend: Backend {
 
   /// Opens a repository, and finishes what was cut off: no repair command is ever needed.
   ///
+  /// - Parameter cacheBytes: how many bytes of packs' objects to keep in memory.
   /// - Throws: `.invalid` where it is no bare Git repository, `.damaged`, `.system`.
   public init(
     opening folder: String, layer: FileLayer = .system,
-    publishAfterMilliseconds: Int = GitBackend.publishAfterMilliseconds
+    cacheBytes: Int = 8 << 20, publishAfterMilliseconds: Int = GitBackend.publishAfterMilliseconds
   ) throws(StoreError) {
     self.folder = folder
     self.layer = layer
@@ -59,7 +60,7 @@ public final class GitBackend: Backend {
     if !isAlone { flock(presence.number, LOCK_SH) }
     let shared = try onDisk { () throws(SystemError) in try SharedState(path: "\(folder)/lares/shared") }
     references = References(folder: folder, format: format, layer: layer)
-    packs = PackSet(objects: folder + "/objects", format)
+    packs = PackSet(objects: folder + "/objects", format, limits: PackSet.Limits(cache: cacheBytes))
     let journal = try Journal(path: "\(folder)/lares/journal", format: format, layer: layer)
     queue = JournalQueue(journal: journal, shared: shared, references: references)
     publisher = try Publisher(folder: folder, format: format, queue: queue, references: references, layer: layer)

@@ -18,7 +18,9 @@ final class ReferenceWatch: Sendable {
   static func start(folder: String, _ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch {
     try onDisk { () throws(SystemError) in
       let pipe = try Pipe()
-      let (reading, writing) = (dup(pipe.reading.number), dup(pipe.writing.number))
+      let (reading, writing) = (
+        fcntl(pipe.reading.number, F_DUPFD_CLOEXEC, 0), fcntl(pipe.writing.number, F_DUPFD_CLOEXEC, 0)
+      )
       let watch = try ReferenceWatch(folder: folder, end: Descriptor(owning: reading), onChange)
       let thread = try BackgroundThread { watch.run() }
       return RefWatch {
