@@ -4,8 +4,8 @@ import Synchronization
 /// Whole zlib streams (RFC 1950), as objects stand in packs and loose files: in memory on both sides, by libdeflate.
 /// Streams that come in pieces are for `InflateStream` and `DeflateStream`.
 public enum Deflate {
-  /// Levels that `compress` and `DeflateStream` accept: 0 stores, 1 is fastest, 6 is what Git takes.
-  public static let levels = 0...9
+  /// Levels that `compress` accepts: 0 stores, 1 is fastest, 6 is what Git takes, above 9 is slow and smallest.
+  public static let levels = 0...12
 
   /// No stream holds more bytes than this for each of its own: deflate codes 258 of them in two bits.
   private static let greatestRatio = 1_032

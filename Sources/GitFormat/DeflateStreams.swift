@@ -20,6 +20,9 @@ public struct InflateStream: ~Copyable {
 
   public init() { stream = ZlibStream(.inflate) }
 
+  /// Reads a gzip stream (RFC 1952) instead, as HTTP has it.
+  public init(gzip: Void) { stream = ZlibStream(.inflateGzip) }
+
   /// Reads from the input, into the output, until either is used up or the stream ends.
   ///
   /// - Throws: where the stream is damaged. Then it stays so.
@@ -44,9 +47,12 @@ public struct DeflateStream: ~Copyable {
   private let stream: ZlibStream
   public private(set) var isFinished = false
 
-  /// - Parameter level: one of `Deflate.levels`; others count as the nearest.
+  /// Levels of zlib: as `Deflate.levels`, without the slowest.
+  public static let levels = 0...9
+
+  /// - Parameter level: one of `levels`; others count as the nearest.
   public init(level: Int = 6) {
-    stream = ZlibStream(.deflate(level: min(max(level, Deflate.levels.lowerBound), Deflate.levels.upperBound)))
+    stream = ZlibStream(.deflate(level: min(max(level, Self.levels.lowerBound), Self.levels.upperBound)))
   }
 
   /// Writes from the input, into the output, until either is used up.
@@ -73,6 +79,7 @@ public struct DeflateStream: ~Copyable {
 private final class ZlibStream {
   enum Direction {
     case inflate
+    case inflateGzip
     case deflate(level: Int)
   }
 
@@ -86,13 +93,14 @@ private final class ZlibStream {
     let size = Int32(MemoryLayout<z_stream>.size)
     switch direction {
     case .inflate: inflateInit_(pointer, ZLIB_VERSION, size)
+    case .inflateGzip: inflateInit2_(pointer, MAX_WBITS + 16, ZLIB_VERSION, size)
     case .deflate(let level): deflateInit_(pointer, Int32(level), ZLIB_VERSION, size)
     }
   }
 
   deinit {
     switch direction {
-    case .inflate: inflateEnd(pointer)
+    case .inflate, .inflateGzip: inflateEnd(pointer)
     case .deflate: deflateEnd(pointer)
     }
     pointer.deallocate()

@@ -31,6 +31,8 @@ public enum StoreError: Error, Equatable, Sendable {
   case locked(file: String, seconds: Int)
   /// The two sides name their objects by different hash functions.
   case otherFormat(ours: ObjectFormat, theirs: ObjectFormat)
+  /// What the other side of a connection says why it does not do what was asked, without control characters.
+  case remote(String)
   /// The person may not do this.
   case denied(String)
   /// A size, depth or count is beyond what is accepted.
@@ -63,6 +65,7 @@ extension StoreError: CustomStringConvertible {
         + "remove the file if that program is no more"
     case .otherFormat(let ours, let theirs):
       "this repository names objects by \(ours.rawValue), the other by \(theirs.rawValue); they cannot be joined"
+    case .remote(let why): "the other side says: \(why)"
     case .denied(let what): "not allowed: \(what)"
     case .tooLarge(let what): "too large: \(what)"
     case .poisoned(let file): "an earlier sync of \(file) failed; nothing is stored until the store is opened again"
@@ -70,4 +73,9 @@ extension StoreError: CustomStringConvertible {
     case .invalid(let why): why
     }
   }
+}
+
+/// Runs what uses the disk, and says a failure as the store does.
+func onDisk<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(StoreError) -> Result {
+  do { return try body() } catch { throw .system(error) }
 }

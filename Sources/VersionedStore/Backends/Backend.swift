@@ -74,6 +74,15 @@ public protocol Backend: ObjectReader {
   ///
   /// - Throws: `.refChanged` where a reference is not at its `old`; then nothing has changed. The same on all other errors.
   func commit(_ batch: Batch) throws(StoreError)
+  /// Stores a received pack with what belongs to it, all or nothing and as durable as `commit`. Afterwards the pack's
+  /// files may be the repository's own.
+  ///
+  /// - Throws: as `commit`.
+  func adopt(_ pack: ReceivedPack?, refs: [RefChange], shallow: ShallowChange) throws(StoreError)
+  /// A new folder where a pack can be received; on the file system of the repository where it is on one.
+  func makeQuarantine() throws(StoreError) -> String
+  /// Commits that are here without their parents.
+  var shallowCommits: Set<ObjectID> { get throws(StoreError) }
   /// Makes all acknowledged changes visible to other programs that read the repository by its format.
   func publish() throws(StoreError)
   /// Calls back after each change of references, whoever made it, until the watch goes. May call for a change more than

@@ -6,6 +6,7 @@ public final class MemoryBackend: Backend {
   private struct State {
     var objects: [ObjectID: GitObject] = [:]
     var references: [RefName: ObjectID] = [:]
+    var shallow: Set<ObjectID> = []
     var watches: [Int: @Sendable () -> Void] = [:]
     var nextWatch = 0
   }
@@ -37,13 +38,25 @@ public final class MemoryBackend: Backend {
     }.sorted { $0.name < $1.name }
   }
 
-  public func commit(_ batch: Batch) throws(StoreError) {
+  public var shallowCommits: Set<ObjectID> { get throws(StoreError) { state.withLock(\.shallow) } }
+
+  public func commit(_ batch: Batch) throws(StoreError) { try commit(batch, ShallowChange()) }
+
+  public func adopt(
+    _ pack: ReceivedPack?, refs: [RefChange], shallow: ShallowChange
+  ) throws(StoreError) {
+    try commit(Batch(objects: try pack?.unpacked() ?? [], refs: refs), shallow)
+  }
+
+  private func commit(_ batch: Batch, _ shallow: ShallowChange) throws(StoreError) {
     let outcome: Result<[@Sendable () -> Void], StoreError> = state.withLock { state in
       for change in batch.refs where state.references[change.name] != change.old {
         return .failure(.refChanged(change.name, expected: change.old, found: state.references[change.name]))
       }
       for new in batch.objects { state.objects[new.id] = new.object }
       for change in batch.refs { state.references[change.name] = change.new }
+      state.shallow.formUnion(shallow.added)
+      state.shallow.subtract(shallow.removed)
       return .success(batch.refs.isEmpty ? [] : Array(state.watches.values))
     }
     for notify in try outcome.get() { notify() }

@@ -26,7 +26,7 @@ import Testing
       }
     }
     let head = try branch.requireHead()
-    let git = try StockGit(format)
+    let git = try GitDump(format)
     try git.store(repository, head)
     try git.run("fsck", "--strict", "--full")
     let listed = try git.run("ls-tree", "-r", "-z", "--name-only", head.id.hex).split(separator: "\0")
@@ -50,7 +50,7 @@ import Testing
       try made.store()
       let history = made.repository.history()
       let head = made.ids[24]
-      let git = try StockGit(format)
+      let git = try GitDump(format)
       try git.store(made.repository, try made.repository.commit(head))
       func ids(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
       #expect(try history.log(from: [head]).map(\.id.hex) == ids(git.run("rev-list", head.hex)))
@@ -77,7 +77,7 @@ import Testing
 }
 
 /// A repository of stock Git in a folder of its own.
-struct StockGit {
+struct GitDump {
   let folder: TemporaryFolder
   let environment: [String: String]
 

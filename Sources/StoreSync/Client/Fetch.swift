@@ -1,0 +1,148 @@
+import GitFormat
+import VersionedStore
+
+/// One fetch: what to want, the pack, and the references that change by it.
+struct Fetch {
+  private let session: RemoteSession
+  private let backend: any Backend
+  private let fetch: FetchOptions
+  private let options: RemoteOptions
+  private var result = FetchResult()
+
+  init(_ session: RemoteSession, _ backend: any Backend, _ fetch: FetchOptions, _ options: RemoteOptions) {
+    self.session = session
+    self.backend = backend
+    self.fetch = fetch
+    self.options = options
+  }
+
+  consuming func run() throws(StoreError) -> FetchResult {
+    result.remote = try session.references(prefixes: prefixes)
+    let wanted = result.remote.filter { item in
+      item.id != nil && fetch.refspecs.contains { $0.matches(item.name) }
+    }
+    for refspec in fetch.refspecs where !refspec.source.contains("*") {
+      guard wanted.contains(where: { $0.name.text == refspec.source }) else {
+        throw .remote("there is no reference \(refspec.source)")
+      }
+    }
+    let (pack, shallow) = try receive(Set(wanted.compactMap(\.id)))
+    try session.end()
+    let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
+    try checkComplete(wanted, pack, shallow, objects)
+    try collectChanges(wanted, objects)
+    if fetch.prunes { try collectPruned() }
+    guard pack != nil || !result.changes.isEmpty || !shallow.isEmpty else { return result }
+    try backend.adopt(pack, refs: result.changes, shallow: shallow)
+    return result
+  }
+
+  private var prefixes: [String] {
+    let sources = Set(fetch.refspecs.map(\.sourcePrefix))
+    return (sources.union(fetch.followsTags ? ["refs/tags/"] : [])).union(["HEAD"]).sorted()
+  }
+
+  // MARK: Objects
+
+  private func receive(_ ids: Set<ObjectID>) throws(StoreError) -> (ReceivedPack?, ShallowChange) {
+    var request = FetchRequest()
+    for id in ids.sorted() {
+      let isHere = try backend.contains(id)
+      if fetch.deepening != nil || !isHere { request.wants.append(id) }
+    }
+    guard !request.wants.isEmpty else { return (nil, ShallowChange()) }
+    request.options = [.thinPack, .offsetDelta]
+    if fetch.followsTags { request.options.insert(.includeTag) }
+    request.shallow = try backend.shallowCommits.sorted()
+    request.deepening = fetch.deepening
+    request.filter = fetch.filter
+    try checkFeatures(request)
+    let tips = try backend.references(under: "refs/").map(\.id)
+    var exchange = try FetchExchange(session, into: backend, request, tips: tips, options)
+    let pack = try exchange.run()
+    return (pack, exchange.shallow)
+  }
+
+  private func checkFeatures(_ request: FetchRequest) throws(StoreError) {
+    guard session.version == .two else { return }
+    let features = session.capabilities.features(of: "fetch")
+    if request.deepening != nil, !features.contains("shallow") {
+      throw .invalid("the server cannot send a part of the history")
+    }
+    if request.filter != nil, !features.contains("filter") { throw .invalid("the server cannot leave objects out") }
+  }
+
+  /// Nothing is stored unless everything that the references reach is there.
+  private func checkComplete(
+    _ wanted: [RemoteReference], _ pack: ReceivedPack?, _ shallow: ShallowChange, _ objects: any ObjectReader
+  ) throws(StoreError) {
+    guard pack != nil, fetch.filter == nil else { return }
+    var closure = ObjectSelection(in: objects)
+    closure.wants = wanted.compactMap(\.id)
+    closure.cut = try backend.shallowCommits.union(shallow.added).subtracting(shallow.removed)
+    // What was cut off here before may lead on now: it is looked at again.
+    if shallow.removed.isEmpty { closure.haves = try backend.references(under: "refs/").map(\.id) }
+    try closure.run()
+    for item in closure.selected {
+      guard try objects.contains(item.id) else { throw .missing(item.id) }
+    }
+  }
+
+  // MARK: References
+
+  private mutating func collectChanges(
+    _ wanted: [RemoteReference], _ objects: any ObjectReader
+  ) throws(StoreError) {
+    let history = History(objects)
+    var seen: Set<RefName> = []
+    for item in wanted {
+      for refspec in fetch.refspecs {
+        guard let id = item.id, let name = refspec.destination(for: item.name), seen.insert(name).inserted else {
+          continue
+        }
+        try collect(name, id, isForced: refspec.isForced, objects, history)
+      }
+    }
+    guard fetch.followsTags else { return }
+    for item in result.remote where item.name.text.hasPrefix("refs/tags/") && !seen.contains(item.name) {
+      guard let id = item.id, try objects.contains(id), try backend.reference(item.name) == nil,
+        try objects.object(id).kind == .tag, try objects.contains(objects.peel(id).target)
+      else { continue }
+      result.changes.append(RefChange(item.name, from: nil, to: id, who: fetch.who, why: "fetch"))
+    }
+  }
+
+  private mutating func collect(
+    _ name: RefName, _ id: ObjectID, isForced: Bool, _ objects: any ObjectReader, _ history: History
+  ) throws(StoreError) {
+    let old = try backend.reference(name)
+    guard old != id else { return }
+    if let old, !isForced, try !isForward(name, old, id, objects, history) {
+      result.refused.append(name)
+    } else {
+      result.changes.append(RefChange(name, from: old, to: id, who: fetch.who, why: "fetch"))
+    }
+  }
+
+  private func isForward(
+    _ name: RefName, _ old: ObjectID, _ new: ObjectID, _ objects: any ObjectReader, _ history: History
+  ) throws(StoreError) -> Bool {
+    guard !name.text.hasPrefix("refs/tags/"), try objects.object(old).kind == .commit,
+      try objects.object(new).kind == .commit
+    else { return false }
+    return try history.descends(new, from: old)
+  }
+
+  private mutating func collectPruned() throws(StoreError) {
+    let there = Set(result.remote.map(\.name))
+    for refspec in fetch.refspecs {
+      guard let prefix = refspec.destinationPrefix else { continue }
+      for (name, id) in try backend.references(under: prefix) {
+        guard let source = refspec.source(for: name), !there.contains(source),
+          !result.changes.contains(where: { $0.name == name })
+        else { continue }
+        result.changes.append(RefChange(name, from: id, to: nil, who: fetch.who, why: "prune"))
+      }
+    }
+  }
+}
