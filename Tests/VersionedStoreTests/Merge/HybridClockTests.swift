@@ -65,7 +65,7 @@ import Testing
     #expect(try router.stamp(wall: 7_000).wall == today + hour)
     // Without anything known, a later value is still overwritten.
     var empty = HybridClock(node: 1)
-    var register = Register([UInt8](text: "phone"), at: HybridTime(wall: today, node: 2))
+    var register = MergeableRegister([UInt8](text: "phone"), at: HybridTime(wall: today, node: 2))
     try register.write([UInt8](text: "router"), clock: &empty, wall: 5_000)
     #expect(register.time > HybridTime(wall: today, node: 2))
   }

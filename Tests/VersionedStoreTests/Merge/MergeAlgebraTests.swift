@@ -14,9 +14,11 @@ struct TypeCheck: CustomTestStringConvertible, Sendable {
 @Suite struct MergeAlgebraTests {
   private static func every(_ check: some TypeCheckMaker) -> [TypeCheck] {
     [
-      check.make(Counter.self), check.make(Register.self), check.make(TimedLog.self), check.make(MergeableQueue.self),
-      check.make(MergeableSet.self), check.make(MergeableMultiset.self), check.make(MergeableMap<Counter>.self),
-      check.make(MergeableMap<Register>.self), check.make(MergeableText.self), check.make(JSONDocument.self),
+      check.make(MergeableCounter.self), check.make(MergeableRegister.self), check.make(TimedLog.self),
+      check.make(MergeableQueue.self),
+      check.make(MergeableSet.self), check.make(MergeableMultiset.self),
+      check.make(MergeableMap<MergeableCounter>.self),
+      check.make(MergeableMap<MergeableRegister>.self), check.make(MergeableText.self), check.make(JSONDocument.self),
       check.make(TOMLDocument.self), check.make(ContentDocument.self),
     ]
   }
@@ -39,8 +41,8 @@ struct TypeCheck: CustomTestStringConvertible, Sendable {
   @Test func aCounterIsTheSumOfAllChanges() throws {
     for seed in Soak.seeds(1...20, soak: 2_000) {
       var editor = Editor(seed: seed)
-      var history = MergeHistory<Counter>()
-      let root = history.add(Counter(100), parents: [])
+      var history = MergeHistory<MergeableCounter>()
+      let root = history.add(MergeableCounter(100), parents: [])
       var heads = [root, root, root]
       var sum: Int64 = 100
       for _ in 0..<30 {

@@ -48,15 +48,15 @@ extension Editable {
   }
 }
 
-extension Counter: Editable {
-  static var empty: Counter { Counter() }
+extension MergeableCounter: Editable {
+  static var empty: MergeableCounter { MergeableCounter() }
   mutating func edit(_ editor: inout Editor) throws {
     try add(Int64(editor.below(21) - 10), change: editor.random.next())
   }
 }
 
-extension Register: Editable {
-  static var empty: Register { Register([], at: HybridTime(wall: 0, node: 0)) }
+extension MergeableRegister: Editable {
+  static var empty: MergeableRegister { MergeableRegister([], at: HybridTime(wall: 0, node: 0)) }
   mutating func edit(_ editor: inout Editor) throws {
     try write(editor.word(), clock: &editor.clock, wall: editor.tick())
   }

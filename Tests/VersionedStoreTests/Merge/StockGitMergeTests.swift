@@ -14,7 +14,7 @@ import Testing
     for seed in Soak.seeds(1...3, soak: 300) {
       var editor = Editor(seed: seed)
       let repository = try StoreMaker(name: "memory", format: format) { MemoryBackend(format: $0) }.repository()
-      let git = try StockGit(format)
+      let git = try GitDump(format)
       var branches = [try repository.branch("main")]
       try branches[0].commit(Tree(start, in: repository.objects), on: nil, .test("start"))
       let first = try branches[0].requireHead().id
@@ -43,7 +43,7 @@ import Testing
   }
 
   /// What Git makes of a merge commit's parents.
-  private func mergeTree(_ git: StockGit, _ repository: Repository, _ commit: Commit) throws -> CommandResult {
+  private func mergeTree(_ git: GitDump, _ repository: Repository, _ commit: Commit) throws -> CommandResult {
     try git.store(repository, commit)
     return try runCommand(
       [
@@ -97,7 +97,7 @@ import Testing
       return
     }
     #expect(paths == ["a/ours", "b", "c", "l"])
-    let git = try StockGit(format)
+    let git = try GitDump(format)
     try git.store(repository, merged)
     try git.run("symbolic-ref", "HEAD", "refs/heads/main")
     #expect(try git.run("fsck", "--strict", "--no-dangling").isEmpty)

@@ -25,10 +25,11 @@ import Testing
   }
 
   private static let changes: [Change] = [
-    change(Counter.self, "a/visits.counter"), change(Register.self, "a/name.register"),
+    change(MergeableCounter.self, "a/visits.counter"), change(MergeableRegister.self, "a/name.register"),
     change(TimedLog.self, "a/events.timedlog"), change(MergeableQueue.self, "b/jobs.queue"),
     change(MergeableSet.self, "b/tags.set"), change(MergeableMultiset.self, "b/stock.multiset"),
-    change(MergeableMap<Counter>.self, "b/votes.counters"), change(MergeableMap<Register>.self, "c/prefs.registers"),
+    change(MergeableMap<MergeableCounter>.self, "b/votes.counters"),
+    change(MergeableMap<MergeableRegister>.self, "c/prefs.registers"),
   ]
 
   @Test func allTypesConvergeThroughTheStore() throws {

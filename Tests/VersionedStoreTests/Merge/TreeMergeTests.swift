@@ -177,6 +177,19 @@ struct TreeMergeCase: CustomTestStringConvertible, Sendable {
     }
   }
 
+  @Test func whatElseIsInTheFolderStays() throws {
+    let buffer = ObjectBuffer(over: MemoryBackend())
+    func id(_ text: String) throws -> ObjectID {
+      try Tree(["a": text, ".lares-conflicts/notes": "mine", ".lares-conflicts/b/ours": "no record"], in: buffer)
+        .write(into: buffer)
+    }
+    let result = try TreeMerge.merge(base: id("1"), ours: id("2"), theirs: id("3"), in: buffer)
+    var tree = Tree(try #require(result.tree), in: buffer)
+    let conflict = try #require(try tree.conflicts().first)
+    try tree.resolve(conflict, with: .ours)
+    #expect(try tree.id() == id("2"))
+  }
+
   @Test func pathsThatLookLikeRecordsAreKeptApart() throws {
     let merge = try SketchMerge(
       ["a/ours": "1\n", "a/base/ours": "1\n", "c": "1\n"], ["a/ours": "2\n", "a/base/ours": "2\n", "c": "2\n"],
@@ -216,6 +229,17 @@ struct TreeMergeCase: CustomTestStringConvertible, Sendable {
     let tree = Tree(result.tree!, in: buffer)
     #expect(try tree.sketch() == ["x": "1", "lib/a": "2\n", "lib/b": "mine\n", "lib/c": "1"])
     #expect(try tree.conflicts().map(\.path) == ["lib/b"])
+    // Records that the other brings along come to stand at our root, also where all of it is new here.
+    let conflicted = try TreeMerge.merge(base: id(["a": "1"]), ours: id(["a": "2"]), theirs: id(["a": "3"]), in: buffer)
+    for base in [nil, try id(["a": "1"])] {
+      let place = base == nil ? Path("new/place") : "lib"
+      let start = base == nil ? ours : try id(["lib/a": "1"])
+      let moved = Tree(
+        try TreeMerge.merge(base: base, ours: start, theirs: conflicted.tree, at: place, in: buffer).tree!, in: buffer)
+      #expect(try moved.conflicts().map(\.path) == [place / "a"])
+      #expect(try moved.kind(place / ConflictRecords.folder) == nil)
+      #expect(try moved.find(place / "a") == Array("2".utf8))
+    }
     // Where nothing is yet, it is put.
     let new = try TreeMerge.merge(base: nil, ours: ours, theirs: id(["a": "1"]), at: "other/place", in: buffer)
     #expect(new.conflicts.isEmpty)

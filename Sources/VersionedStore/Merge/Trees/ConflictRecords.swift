@@ -101,24 +101,25 @@ extension ConflictRecords {
 
 // Writing.
 extension ConflictRecords {
-  /// The tree of `.lares-conflicts`; nil where there is no record.
-  func write(into buffer: ObjectBuffer) throws(StoreError) -> ObjectID? {
-    var folder = Tree.empty(in: buffer)
-    for conflicts in records.values {
-      for (index, conflict) in Self.ordered(conflicts).enumerated() {
+  /// Makes a tree that holds `old` hold these. What else is in the folder stays.
+  func replace(_ old: ConflictRecords, in tree: inout Tree, _ buffer: ObjectBuffer) throws(StoreError) {
+    for path in Set(old.records.keys).union(records.keys).sorted() where old.records[path] != records[path] {
+      for conflict in old.records[path] ?? [] {
+        for place in try Self.places(of: conflict, in: tree) { try tree.remove(place) }
+      }
+      let place = path.names.reduce(Path([Self.folder])) { $0 / Self.escaped($1) }
+      for (index, conflict) in Self.ordered(records[path] ?? []).enumerated() {
         let entries = try Self.entries(conflict, in: buffer)
-        let place = Path(conflict.path.names.map(Self.escaped))
         if index == 0 {
-          for entry in entries { try folder.setObject(place / entry.name, entry.mode, entry.id) }
+          for entry in entries { try tree.setObject(place / entry.name, entry.mode, entry.id) }
         } else {
           let changes = entries.map { EntryChange($0.name, from: nil, to: $0) }
           guard let record = try Directories.applying(changes, to: nil, in: buffer) else { continue }
           let name = EntryName(Self.alsoPrefix + Array(record.hex.utf8.prefix(16)))
-          try folder.setObject(place / name, .tree, record)
+          try tree.setObject(place / name, .tree, record)
         }
       }
     }
-    return records.isEmpty ? nil : try folder.write(into: buffer)
   }
 
   /// What is in the directory of one record.

@@ -30,10 +30,12 @@ public struct MergePolicy: Sendable {
 
   /// Merge functions by name: for `merge=lares-json` in gitattributes, and as ends of file names.
   public static let kinds: [String: MergeFunction<[UInt8]>] = [
-    "counter": contents(Counter.self), "register": contents(Register.self), "timedlog": contents(TimedLog.self),
+    "counter": contents(MergeableCounter.self), "register": contents(MergeableRegister.self),
+    "timedlog": contents(TimedLog.self),
     "queue": contents(MergeableQueue.self), "set": contents(MergeableSet.self),
     "multiset": contents(MergeableMultiset.self), "rope": contents(MergeableText.self),
-    "counters": contents(MergeableMap<Counter>.self), "registers": contents(MergeableMap<Register>.self),
+    "counters": contents(MergeableMap<MergeableCounter>.self),
+    "registers": contents(MergeableMap<MergeableRegister>.self),
     "json": contents(JSONDocument.self), "toml": contents(TOMLDocument.self), "vcf": contents(ContentDocument.self),
     "ics": contents(ContentDocument.self),
   ]

@@ -45,10 +45,11 @@ public struct TreeMerge {
     if ours == theirs || base == theirs { return TreeMergeResult(tree: ours, conflicts: []) }
     if base == ours { return TreeMergeResult(tree: theirs, conflicts: []) }
     var merge = TreeMerge(policy, .root, isVirtual: isVirtual, buffer)
+    let mine = try merge.records(of: ours)
     let records = ConflictRecords.merge(
-      base: try merge.records(of: base), ours: try merge.records(of: ours), theirs: try merge.records(of: theirs))
+      base: try merge.records(of: base), ours: mine, theirs: try merge.records(of: theirs))
     let tree = try merge.directory(base, ours, theirs, at: .root)
-    return try merge.result(tree, records)
+    return try merge.result(tree, mine, records)
   }
 
   /// Merges another tree into the directory at a path: a subtree merge. `base` and `theirs` are directories as the other
@@ -64,55 +65,42 @@ public struct TreeMerge {
     }
     try path.check(allowingReserved: false)
     var merge = TreeMerge(policy, path, isVirtual: false, buffer)
+    let mine = try merge.records(of: ours)
     let records = ConflictRecords.merge(
-      base: try merge.records(of: base, below: path), ours: try merge.records(of: ours),
-      theirs: try merge.records(of: theirs, below: path))
+      base: try merge.records(of: base, below: path), ours: mine, theirs: try merge.records(of: theirs, below: path))
     func entry(_ id: ObjectID?) -> TreeEntry? { id.map { TreeEntry(name, .tree, $0) } }
-    var mine = ours
-    for name in path.parent.names {
-      let entry = try Directories.entry(name, of: mine, in: buffer)
-      mine = entry?.mode.isTree == true ? entry?.id : nil
-    }
-    var merged: TreeEntry?
-    switch try merge.entry(
-      name, entry(base), try Directories.entry(name, of: mine, in: buffer), entry(theirs), at: path)
-    {
-    case .entry(let entry): merged = entry
+    var whole = Tree(Directory(stored: ours), in: buffer)
+    let old = try whole.entry(path).map { TreeEntry(name, $0.mode, $0.id) }
+    let merged: TreeEntry?
+    switch try merge.entry(name, entry(base), old, entry(theirs), at: path) {
+    case .entry(let found): merged = found == entry(theirs) ? entry(try merge.withoutRecords(theirs)) : found
     case .directory(let base, let ours, let theirs): merged = entry(try merge.directory(base, ours, theirs, at: path))
     }
-    return try merge.result(try merge.replacing(path.names[...], of: ours, with: merged), records)
+    if let merged { try whole.setObject(path, merged.mode, merged.id) } else { try whole.remove(path) }
+    return try merge.result(try whole.write(into: buffer).unlessEmpty, mine, records)
+  }
+
+  /// A tree from elsewhere without its records, which come to stand at our root.
+  private func withoutRecords(_ tree: ObjectID?) throws(StoreError) -> ObjectID? {
+    let old = try Directories.entry(ConflictRecords.folder, of: tree, in: buffer)
+    guard old != nil else { return tree }
+    return try Directories.applying([EntryChange(ConflictRecords.folder, from: old, to: nil)], to: tree, in: buffer)
   }
 
   private func records(of root: ObjectID?, below path: Path = .root) throws(StoreError) -> ConflictRecords {
     try ConflictRecords(Tree(Directory(stored: root), in: buffer), below: path)
   }
 
-  /// The result with all records in its tree.
-  private func result(_ tree: ObjectID?, _ records: ConflictRecords) throws(StoreError) -> TreeMergeResult {
+  /// The result, whose tree holds our records so far, with all records in it.
+  private func result(
+    _ tree: ObjectID?, _ ours: ConflictRecords, _ records: ConflictRecords
+  ) throws(StoreError) -> TreeMergeResult {
     var records = records
     for conflict in conflicts { records.insert(conflict) }
-    let folder = try records.write(into: buffer)
-    let name = ConflictRecords.folder
-    let old = try Directories.entry(name, of: tree, in: buffer)
-    let new = folder.map { TreeEntry(name, .tree, $0) }
-    let whole =
-      old == new ? tree : try Directories.applying([EntryChange(name, from: old, to: new)], to: tree, in: buffer)
-    return TreeMergeResult(tree: whole, conflicts: conflicts.sorted { $0.path < $1.path })
-  }
-
-  /// A tree with another entry at a path.
-  private func replacing(
-    _ names: ArraySlice<EntryName>, of directory: ObjectID?, with entry: TreeEntry?
-  ) throws(StoreError) -> ObjectID? {
-    guard let name = names.first else { return directory }
-    let old = try Directories.entry(name, of: directory, in: buffer)
-    var new = entry
-    if names.count > 1 {
-      let below = try replacing(names.dropFirst(), of: old?.mode.isTree == true ? old?.id : nil, with: entry)
-      new = below.map { TreeEntry(name, .tree, $0) }
-    }
-    guard old != new else { return directory }
-    return try Directories.applying([EntryChange(name, from: old, to: new)], to: directory, in: buffer)
+    var whole = Tree(Directory(stored: tree), in: buffer)
+    try records.replace(ours, in: &whole, buffer)
+    return TreeMergeResult(
+      tree: try whole.write(into: buffer).unlessEmpty, conflicts: conflicts.sorted { $0.path < $1.path })
   }
 }
 

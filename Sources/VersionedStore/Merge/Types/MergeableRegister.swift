@@ -1,7 +1,7 @@
 public import GitFormat
 
 /// A value of which the last one written counts. Stored as its time on a line, and the value as it is after that.
-public struct Register: Mergeable, Hashable {
+public struct MergeableRegister: Mergeable, Hashable {
   public private(set) var time: HybridTime
   public private(set) var value: [UInt8]
 
@@ -27,6 +27,6 @@ public struct Register: Mergeable, Hashable {
   public var encoded: [UInt8] { Array("\(time)\n".utf8) + value }
 
   /// The later one; of two at one time, the one with the greater bytes. Associative, needs no ancestor.
-  public static let merge = MergeFunction<Register>.lastWriteWins(
+  public static let merge = MergeFunction<MergeableRegister>.lastWriteWins(
     { [UInt8].precedes($0.value, $1.value) }, at: { $0.time })
 }

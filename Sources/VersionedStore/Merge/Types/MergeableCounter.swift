@@ -29,7 +29,7 @@ struct ChangeMarks: Hashable, Sendable {
 
 /// A number that several places count up and down. Stored as `42` on a line, and the marks of its changes on another.
 /// Associative; a sum beyond 64 bits is a conflict.
-public struct Counter: Mergeable, Hashable {
+public struct MergeableCounter: Mergeable, Hashable {
   public private(set) var value: Int64
   private var marks = ChangeMarks()
 
@@ -57,12 +57,12 @@ public struct Counter: Mergeable, Hashable {
 
   public var encoded: [UInt8] { Array("\(value)\n".utf8) + marks.line }
 
-  public static let merge = MergeFunction<Counter> { (base, ours, theirs) throws(MergeFailure) in
+  public static let merge = MergeFunction<MergeableCounter> { (base, ours, theirs) throws(MergeFailure) in
     if ours == theirs { return ours }
     let parts = MergeFunction.pair(MergeFunction<Int64>.counter, ChangeMarks.merge)
     let (value, marks) = try parts(
       base: base.map { ($0.value, $0.marks) }, ours: (ours.value, ours.marks), theirs: (theirs.value, theirs.marks))
-    var merged = Counter(value)
+    var merged = MergeableCounter(value)
     merged.marks = marks
     return merged
   }
