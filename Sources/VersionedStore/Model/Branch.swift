@@ -41,7 +41,8 @@ public struct Branch: Sendable {
   ///   - old: where it has to be; nil: nowhere.
   ///   - new: where it shall be; nil: nowhere, which deletes it.
   ///   - why: for the reflog.
-  /// - Throws: `.refChanged` where it is elsewhere; `.missing` or `.wrongKind` where `new` is no commit of this repository.
+  /// - Throws: `.refChanged` where it is elsewhere; `.missing` or `.wrongKind` where `new` is no commit of this
+  ///   repository.
   public func testAndSet(head old: ObjectID?, to new: ObjectID?, why: String) throws(StoreError) {
     if let new { _ = try repository.commit(new) }
     try move(from: old, to: new, why: why)

@@ -1,7 +1,7 @@
 import GitFormat
 
-/// All who change one branch in this process. While a commit is being stored, the next ones are made on top of it, and then stored
-/// together: many writers of one branch share the back end's waits, as writers of several branches do.
+/// All who change one branch in this process. While a commit is being stored, the next ones are made on top of it, and
+/// then stored together: many writers of one branch share the back end's waits, as writers of several branches do.
 ///
 /// Nobody is told of a commit before it is stored. Where storing fails, those built on it are made anew.
 final class BranchWriter: Sendable {
@@ -46,11 +46,11 @@ final class BranchWriter: Sendable {
   ///
   /// - Parameters:
   ///   - seen: what the back end had as head a moment ago.
-  ///   - make: makes a commit on the given head and the objects that it needs; nil where there is no need for one. Runs while
-  ///     other writers wait, so it must not change the branch.
+  ///   - make: makes a commit on the given head and the objects that it needs; nil where there is no need for one. Runs
+  ///     while other writers wait, so it must not change the branch.
   /// - Returns: the commit, which is stored now.
-  /// - Throws: `.refChanged` where somebody else, or a failure, took away the ground it was made on; what `make` and the back
-  ///   end throw.
+  /// - Throws: `.refChanged` where somebody else, or a failure, took away the ground it was made on; what `make` and
+  ///   the back end throw.
   func commit(
     seeing seen: Commit?,
     _ make: (_ head: Commit?) throws(StoreError) -> (commit: Commit, objects: [NewObject])?

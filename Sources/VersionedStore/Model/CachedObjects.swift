@@ -1,11 +1,11 @@
 import GitFormat
 import Synchronization
 
-/// Reads through to a back end and keeps the trees read or written last, so that a commit parses and fetches nothing that
-/// the one before had in hand. What is on its way into the back end can be read here already.
+/// Reads through to a back end and keeps the trees read or written last, so that a commit parses and fetches nothing
+/// that the one before had in hand. What is on its way into the back end can be read here already.
 ///
-/// Two generations: what is used is in the young one; when that has half of the budget, it becomes the old one, and what was
-/// old is forgotten.
+/// Two generations: what is used is in the young one; when that has half of the budget, it becomes the old one, and
+/// what was old is forgotten.
 final class CachedObjects: ObjectReader {
   private struct Generations {
     var young: [ObjectID: [UInt8]] = [:]

@@ -17,21 +17,22 @@ public struct EntryChange: Equatable, Sendable {
 
 /// Directories as people see them, whatever shape their trees have on disk.
 ///
-/// A directory of at most 1,024 names is one tree object, as in Git. One of more is a fan-out: a tree of up to 16 buckets,
-/// `.lares-0` to `.lares-f`, where a name stands in the bucket that the first four bits of its SHA-256 say. A bucket with
-/// more than 1,024 names is a fan-out by the next four bits, and so on. So the shape says what the set of names is, and
-/// nothing of its history.
+/// A directory of at most 1,024 names is one tree object, as in Git. One of more is a fan-out: a tree of up to 16
+/// buckets, `.lares-0` to `.lares-f`, where a name stands in the bucket that the first four bits of its SHA-256 say. A
+/// bucket with more than 1,024 names is a fan-out by the next four bits, and so on. So the shape says what the set of
+/// names is, and nothing of its history.
 ///
-/// Other shapes are read too, since stock Git may make them: entries beside the buckets, which count before what a bucket
-/// says of their name, and fan-outs that are too small. A change gives every tree that it touches its proper shape.
+/// Other shapes are read too, since stock Git may make them: entries beside the buckets, which count before what a
+/// bucket says of their name, and fan-outs that are too small. A change gives every tree that it touches its proper
+/// shape.
 public enum Directories {
   /// So many names stand in one tree at most.
   static let flatLimit = 1_024
 
   /// All entries in order of name (by bytes). nil is the empty directory.
   ///
-  /// - Throws: `.malformed` for trees that are none, or none of ours: a name twice in one tree, or in a bucket that is not its
-  ///   own.
+  /// - Throws: `.malformed` for trees that are none, or none of ours: a name twice in one tree, or in a bucket that is
+  ///   not its own.
   public static func entries(of id: ObjectID?, in objects: some ObjectReader) throws(StoreError) -> [TreeEntry] {
     guard let id else { return [] }
     var collector = EntryCollector(objects: objects)

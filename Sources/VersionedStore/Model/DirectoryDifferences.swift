@@ -1,8 +1,8 @@
 public import GitFormat
 
 extension Directories {
-  /// What differs between two directories, in order of name, not looking below them. Costs what differs, not what they hold,
-  /// as far as their shapes agree.
+  /// What differs between two directories, in order of name, not looking below them. Costs what differs, not what they
+  /// hold, as far as their shapes agree.
   ///
   /// - Throws: as `entries(of:in:)`, of what it has to look at.
   public static func differences(
@@ -50,7 +50,8 @@ private struct DirectoryDiffer<Objects: ObjectReader> {
     }
   }
 
-  /// Compares two trees by their bytes; answers false, and has done nothing, where they are not both without buckets and in order.
+  /// Compares two trees by their bytes; answers false, and has done nothing, where they are not both without buckets
+  /// and in order.
   private mutating func compareFlat(
     _ old: ObjectID?, _ new: ObjectID?, _ bucket: Bucket
   ) throws(StoreError) -> Bool {

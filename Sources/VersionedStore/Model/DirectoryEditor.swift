@@ -100,8 +100,8 @@ struct DirectoryEditor {
     return Result(id: try objects.write(.tree, fan.bytes), growth: growth, names: nil)
   }
 
-  /// Whether buckets that were looked at are so small that the whole may have to be one tree. One of sixteen that hold more than
-  /// 1,024 names together seldom holds fewer than half of its share.
+  /// Whether buckets that were looked at are so small that the whole may have to be one tree. One of sixteen that hold
+  /// more than 1,024 names together seldom holds fewer than half of its share.
   private func mayBeSmall(_ touched: [Int?]) -> Bool {
     touched.contains { names in names.map { $0 < Directories.flatLimit / 8 } ?? false }
   }

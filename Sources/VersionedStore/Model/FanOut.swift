@@ -33,8 +33,8 @@ struct Bucket {
 
   func holds(_ hash: NameHash) -> Bool { level == 0 || hash.bits >> UInt64(64 - 4 * level) == numbers }
 
-  /// - Throws: `.malformed` where the name has no place here. So two ways never lead to one tree of entries, and a fan-out that
-  ///   says it is endless is found out at its second leaf.
+  /// - Throws: `.malformed` where the name has no place here. So two ways never lead to one tree of entries, and a
+  ///   fan-out that says it is endless is found out at its second leaf.
   func check(_ name: EntryName) throws(StoreError) {
     guard level > 0, try !holds(NameHash(name)) else { return }
     throw fanOutError("\(name) is in the bucket of other names")

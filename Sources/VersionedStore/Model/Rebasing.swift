@@ -1,7 +1,8 @@
 import GitFormat
 import Synchronization
 
-/// What a transaction has looked at, so that it can be told whether somebody else's change would have shown it something else.
+/// What a transaction has looked at, so that it can be told whether somebody else's change would have shown it
+/// something else.
 final class ReadLog: Sendable {
   /// How much of what is at a path was looked at, least first.
   enum Extent: Int, Sendable {

@@ -1,16 +1,16 @@
 public import GitFormat
 
 extension Branch {
-  /// Undoes a commit with a new one that names it: each file that it changed becomes what it was before. Later changes of other files
-  /// stay.
+  /// Undoes a commit with a new one that names it: each file that it changed becomes what it was before. Later changes
+  /// of other files stay.
   ///
   /// - Parameters:
   ///   - id: the commit; it need not be the head.
   ///   - parent: of a merge, which parent (from 0) to go back to.
   ///   - message: nil: the words that `git revert` uses.
   /// - Returns: the new commit; nil where all had been undone before.
-  /// - Throws: `.conflict` with the files that have been changed since; `.invalid` for a merge without `parent`, or a parent
-  ///   that it does not have.
+  /// - Throws: `.conflict` with the files that have been changed since; `.invalid` for a merge without `parent`, or a
+  ///   parent that it does not have.
   @discardableResult
   public func revert(
     _ id: ObjectID, parent: Int? = nil, author: Signature, message: String? = nil

@@ -14,16 +14,16 @@ public enum UpdateStrategy: Sendable {
 extension Branch {
   /// Changes the branch in one commit: all of it or nothing, made from one snapshot.
   ///
-  /// The closure runs once, on a snapshot. The commit is made if nobody was faster; else by the strategy, again and again.
-  /// Where nothing changes, there is no commit, unless `allowEmpty`.
+  /// The closure runs once, on a snapshot. The commit is made if nobody was faster; else by the strategy, again and
+  /// again. Where nothing changes, there is no commit, unless `allowEmpty`.
   ///
   /// - Parameters:
   ///   - info: who and why.
   ///   - retries: how often to try again when the branch changes under the transaction.
   ///   - change: reads and changes the tree. What it throws ends the transaction without a trace.
   /// - Returns: the commit; nil where nothing has changed.
-  /// - Throws: `.conflict` with the paths that somebody else changed too; `.tooManyRetries`; what `change` and the back end
-  ///   throw.
+  /// - Throws: `.conflict` with the paths that somebody else changed too; `.tooManyRetries`; what `change` and the back
+  ///   end throw.
   @discardableResult
   public func update(
     _ info: CommitInfo, strategy: UpdateStrategy = .testAndSet, retries: Int = 32, allowEmpty: Bool = false,

@@ -3,8 +3,8 @@ import Glibc
 
 /// A walk over the bytes of a tree object, entry by entry, that copies nothing and knows buckets.
 ///
-/// `TreeView` in GitFormat reads the same. This one takes half its time, for it is compiled into the loops here and reads
-/// names and modes eight bytes at a time; lookups and changes of directories are little else.
+/// `TreeView` in GitFormat reads the same. This one takes half its time, for it is compiled into the loops here and
+/// reads names and modes eight bytes at a time; lookups and changes of directories are little else.
 struct TreeCursor: ~Escapable {
   private let bytes: RawSpan
   private let format: ObjectFormat
@@ -176,8 +176,8 @@ extension RawSpan {
 
   func isEqual(_ other: RawSpan) -> Bool { byteCount == other.byteCount && compare(other) == 0 }
 
-  /// Whether an entry with this name stands before another in a tree: a directory's name counts as if it ended in a slash
-  /// (base_name_compare).
+  /// Whether an entry with this name stands before another in a tree: a directory's name counts as if it ended in a
+  /// slash (base_name_compare).
   func precedes(isTree: Bool, _ other: RawSpan, isTree otherIsTree: Bool) -> Bool {
     withUnsafeBytes { a in
       other.withUnsafeBytes { b in

@@ -124,7 +124,8 @@ private struct DifferenceWalk {
     open.append((path, try Directories.differences(from: old, to: new, in: objects).reversed()))
   }
 
-  /// The next file that differs. A directory that takes a file's place is the file's end and the beginnings of what is in it.
+  /// The next file that differs. A directory that takes a file's place is the file's end and the beginnings of what is
+  /// in it.
   mutating func next() throws(StoreError) -> TreeChange? {
     while let last = open.indices.last {
       let path = open[last].path

@@ -70,8 +70,8 @@ extension Tree {
     return Tree(directory, in: objects)
   }
 
-  /// The object at a path as a directory would name it; nil where there is nothing. Says of what has changed in memory which
-  /// object it will be.
+  /// The object at a path as a directory would name it; nil where there is nothing. Says of what has changed in memory
+  /// which object it will be.
   public func entry(_ path: Path) throws(StoreError) -> (mode: FileMode, id: ObjectID)? {
     reads?.note(path, .all)
     guard let name = path.last else { return (.tree, try id()) }

@@ -4,7 +4,8 @@ public import GitFormat
 extension Tree {
   /// Puts a file at a path, in place of whatever is there. `mode` is `.file`, `.executable` or `.link`.
   ///
-  /// - Throws: `.badName` for a path that cannot stand in a tree; `.invalid` at the root or for a mode that is no file's.
+  /// - Throws: `.badName` for a path that cannot stand in a tree; `.invalid` at the root or for a mode that is no
+  ///   file's.
   public mutating func set(_ path: Path, _ bytes: [UInt8], mode: FileMode = .file) throws(StoreError) {
     guard mode.kind == .blob else { throw .invalid("a file's mode is file, executable or link") }
     try put(.contents(mode, bytes), at: path)

@@ -1,4 +1,5 @@
 public import GitFormat
+import HostSystem
 
 /// A branch's way from one commit to another, or that of what is at a path of it.
 public struct BranchChange: Sendable {
@@ -26,7 +27,9 @@ public final class Watch: Sendable {
 extension Repository {
   /// Calls back when branches change, whoever changes them.
   ///
-  /// Calls come one after the other, in the order of the changes of each branch, on a thread of the watch's own. Changes that follow each other fast may come as one. What fails to be read is told as a failure, and the watch goes on.
+  /// Calls come one after the other, in the order of the changes of each branch, on a thread of the watch's own.
+  /// Changes that follow each other fast may come as one. What fails to be read is told as a failure, and the watch
+  /// goes on.
   ///
   /// - Parameters:
   ///   - branch: its name; nil: all branches, those that are yet to come too.
@@ -43,13 +46,15 @@ extension Repository {
   }
 }
 
-/// Compares branches with what they were, each time that the back end says something has changed, on a thread of its own: who is
-/// told may write, and who writes does not wait for those that are told.
+/// Compares branches with what they were, each time that the back end says something has changed, on a thread of its
+/// own: who is told may write, and who writes does not wait for those that are told.
 private final class BranchObserver: Sendable {
   private struct State {
     var isStale = false
     var hasEnded = false
     var source: RefWatch?
+    /// Let go by the thread itself, so that nobody who ends a watch waits for one who is being told.
+    var thread: BackgroundThread?
   }
 
   private let repository: Repository
@@ -74,7 +79,10 @@ private final class BranchObserver: Sendable {
     let source = try repository.backend.watch { [weak self] in self?.noticed() }
     let references = try references()
     state.withLock { $0.source = source }
-    try startThread { self.run(references) }
+    do {
+      let thread = try BackgroundThread { self.run(references) }
+      state.withLock { $0.thread = thread }
+    } catch { throw .system(error) }
   }
 
   func end() {
@@ -102,6 +110,7 @@ private final class BranchObserver: Sendable {
     }) {
       do { known = try tellChanges(since: known) } catch { tell(.failure(error)) }
     }
+    state.withLock { $0.thread = nil }
   }
 
   /// Tells what has changed, and answers with what is now.

@@ -4,7 +4,8 @@ import Testing
 
 @testable import VersionedStore
 
-/// The shape of wide directories: what the definition says, whatever their history, and what others may have made of them.
+/// The shape of wide directories: what the definition says, whatever their history, and what others may have made of
+/// them.
 @Suite struct FanOutTests {
   // Wide trees are hashed by OpenSSL here; our SHA-1 takes long in a debug build.
   let buffer = ObjectBuffer(over: MemoryBackend(format: .sha256))

@@ -45,15 +45,10 @@ private final class SlowBackend: Backend {
 
 /// Runs a closure on so many threads at once, and waits for all.
 private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
-  let left = WaitingLock(count)
-  for index in 0..<count {
-    try startThread {
-      body(index)
-      left.withLock { $0 -= 1 }
-      left.notify()
-    }
-  }
-  left.wait { $0 == 0 ? () : nil }
+  var threads: [BackgroundThread] = []
+  for index in 0..<count { threads.append(try BackgroundThread { body(index) }) }
+  // A thread is waited for when it goes.
+  threads.removeAll()
 }
 
 @Suite struct WriterTests {

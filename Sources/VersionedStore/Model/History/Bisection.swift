@@ -1,6 +1,7 @@
 public import GitFormat
 
-/// The search for the commit that broke something: tells which commit to test, takes the answer, and halves what is left.
+/// The search for the commit that broke something: tells which commit to test, takes the answer, and halves what is
+/// left.
 ///
 /// A value without a store: it holds the commits that are in question and what they came from.
 public struct Bisection: Sendable, Equatable {
@@ -23,8 +24,8 @@ public struct Bisection: Sendable, Equatable {
 
   /// - Parameters:
   ///   - bad: a commit that is known to be bad.
-  ///   - parents: of each commit in question (that `bad` came from, itself included, and that is not known to be good) what it
-  ///     came from. Parents that are no keys are not in question.
+  ///   - parents: of each commit in question (that `bad` came from, itself included, and that is not known to be good)
+  ///     what it came from. Parents that are no keys are not in question.
   /// - Throws: `.invalid` where `bad` is not in question, because something good came from it.
   public init(bad: ObjectID, parents: [ObjectID: [ObjectID]]) throws(StoreError) {
     guard parents[bad] != nil else { throw .invalid("\(bad) is in the history of a commit that is said to be good") }
@@ -64,7 +65,8 @@ public struct Bisection: Sendable, Equatable {
 
   /// Takes an answer. What is known already is no news.
   ///
-  /// - Throws: `.invalid` where it contradicts another: the bad commit said to be good, or one said to be bad that is known to be good.
+  /// - Throws: `.invalid` where it contradicts another: the bad commit said to be good, or one said to be bad that is
+  ///   known to be good.
   public mutating func mark(_ id: ObjectID, _ answer: Answer) throws(StoreError) {
     guard let place = commits.firstIndex(of: id) else {
       guard answer == .bad else { return }

@@ -5,16 +5,16 @@ public struct LogOptions: Sendable {
   public enum Order: Sendable {
     /// The latest by the committer's clock first, as `git log` has it. Begins at once, also in a long history.
     case date
-    /// None before all those that came from it, and lines of work one after the other, as `git log --topo-order` has it.
-    /// Begins when the whole history has been walked.
+    /// None before all those that came from it, and lines of work one after the other, as `git log --topo-order` has
+    /// it. Begins when the whole history has been walked.
     case topological
   }
 
   public var order: Order
   /// How many commits to tell.
   public var limit: Int
-  /// Only those that changed what is at this path, as `git log -- path` tells them: of a merge that took one parent's version,
-  /// only that parent's history.
+  /// Only those that changed what is at this path, as `git log -- path` tells them: of a merge that took one parent's
+  /// version, only that parent's history.
   public var path: Path?
   /// Nothing that is in the history of these.
   public var excluding: [ObjectID]
@@ -123,7 +123,8 @@ private struct LogWalk {
     return (true, node.parents)
   }
 
-  /// Git's order: a commit comes when all that came from it have, the latest to become free first (sort_in_topological_order).
+  /// Git's order: a commit comes when all that came from it have, the latest to become free first
+  /// (sort_in_topological_order).
   private mutating func topological() throws(StoreError) -> [Int] {
     var steps: [Int: (isShown: Bool, parents: [Int])] = [:]
     var tips: [Int] = []

@@ -2,10 +2,10 @@ import GitFormat
 
 /// Finds out which commits two sides have come from: a walk down from both that colours what each reaches.
 ///
-/// The latest commits go first, so that the sides soon meet (with a limit of depth, the nearest), but no answer rests on a date: a colour that comes late goes on
-/// through what has been walked already. The walk ends early just where that is proven to change nothing: when one commit
-/// is left to walk, both sides reach it, and no commit without parents has been met. Then each commit met has come from that one, so
-/// none of them can be among its ancestors.
+/// The latest commits go first, so that the sides soon meet (with a limit of depth, the nearest), but no answer rests
+/// on a date: a colour that comes late goes on through what has been walked already. The walk ends early just where
+/// that is proven to change nothing: when one commit is left to walk, both sides reach it, and no commit without
+/// parents has been met. Then each commit met has come from that one, so none of them can be among its ancestors.
 struct Painting {
   struct Colours: OptionSet {
     let rawValue: UInt8

@@ -1,7 +1,7 @@
 import GitFormat
 
-/// The trees on the way to a path in a commit's tree, and what is at its end. Equal trees on the way make equal ends, so
-/// that of another commit's trees just those are read that differ.
+/// The trees on the way to a path in a commit's tree, and what is at its end. Equal trees on the way make equal ends,
+/// so that of another commit's trees just those are read that differ.
 struct PathTrace {
   /// What each name of the path leads to; shorter than the path where there is no such name.
   private var way: [TreeEntry] = []
