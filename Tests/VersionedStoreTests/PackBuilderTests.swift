@@ -50,7 +50,7 @@ import Testing
   @Test(arguments: ObjectFormat.allCases)
   func stockGitReadsWhatIsWritten(_ format: ObjectFormat) throws {
     let git = try StockGit(format)
-    try git.importHistory(commits: 200)
+    try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, format)
     let ids = source.allIDs()
     let items = try HistoryOrder.items(of: ids, from: source)
@@ -72,7 +72,7 @@ import Testing
 
   @Test func historyOfASmallFileIsAsSmallAsGitMakesIt() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 300)
+    try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, .sha1)
     let items = try HistoryOrder.items(of: source.allIDs(), from: source)
     let ours = try Self.write(items, .smallest, from: source).pack.size
@@ -83,7 +83,7 @@ import Testing
 
   @Test func deltasAreMadeAgainWhereThereWasNoRoomToKeepThem() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 120)
+    try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, .sha1)
     let items = try HistoryOrder.items(of: source.allIDs(), from: source)
     let plain = Self.options { $0.copies = false }
@@ -99,7 +99,7 @@ import Testing
   @Test(arguments: ObjectFormat.allCases, [true, false])
   func thinPacksAreCompletedByStockGit(_ format: ObjectFormat, _ usesOffsets: Bool) throws {
     let git = try StockGit(format)
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, format)
     let all = try HistoryOrder.items(of: source.allIDs(), from: source)
     // The receiver has all but the newest commits with what they brought.

@@ -39,7 +39,7 @@ import Testing
     try git.importHistory(commits: 20)
     #expect(git.packs().isEmpty)
     try check(git, PackSet(objects: git.objects, format))
-    try git.importHistory(commits: 150, seed: 2)
+    try git.importHistory(commits: 50, seed: 2)
     #expect(git.packs().count == 1)
     try check(git, PackSet(objects: git.objects, format))
     try git("gc", "--quiet", "--aggressive")
@@ -57,11 +57,11 @@ import Testing
 
   @Test func packsThatComeAndGoAreFollowed() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 50)
     let set = PackSet(objects: git.objects, .sha1)
     let before = try git.list()
     #expect(try set.object(before[0].id) != nil)
-    try git.importHistory(commits: 150, seed: 2)
+    try git.importHistory(commits: 50, seed: 2)
     try check(git, set)
     let old = git.packs()
     try git("repack", "--quiet", "-adf")
@@ -75,7 +75,7 @@ import Testing
 
   @Test func severalThreadsReadWhileGitRepacks() async throws {
     let git = try StockGit()
-    try git.importHistory(commits: 120)
+    try git.importHistory(commits: 50)
     try git.importHistory(commits: 20, seed: 2)
     let objects = try Self.objects(git)
     let ids = Array(objects.keys)
@@ -107,7 +107,7 @@ import Testing
 
   @Test func alternatesAreReadAndMayGoInCircles() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 50)
     let other = try StockGit()
     try other.importHistory(commits: 30, seed: 2)
     func alternates(_ repository: StockGit, _ text: String) throws {
@@ -125,7 +125,7 @@ import Testing
 
   @Test func abbreviatedNamesAreFoundInPacksAndFiles() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 50)
     try git.importHistory(commits: 10, seed: 2)
     let set = PackSet(objects: git.objects, .sha1)
     for (id, _, _) in try git.list() {
@@ -136,7 +136,7 @@ import Testing
 
   @Test func objectsAboveTheLimitAreRefused() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 50)
     let set = PackSet(objects: git.objects, .sha1, limits: PackSet.Limits(object: 1_000))
     let all = try git.list()
     let large = try #require(all.first { $0.size > 1_000 })
@@ -149,7 +149,7 @@ import Testing
 
   @Test func aGoodCopyIsUsedWhereOneIsDamaged() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 50)
     let id = try #require(try git.list().first { $0.kind == .blob }).id
     let good = try #require(git.packs().first)
     // The same objects in another pack, every entry of which is spoilt.
@@ -172,7 +172,7 @@ import Testing
 
   @Test func anUnreadablePackIsNamedWhereAnObjectIsMissing() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 150)
+    try git.importHistory(commits: 50)
     let id = try #require(try git.list().first).id
     let pack = try #require(git.packs().first)
     try File.replace(pack, with: try File.read(pack).dropLast(100), durable: false)
@@ -180,17 +180,17 @@ import Testing
     #expect(!PackSet(objects: git.objects, .sha1).contains(id))
   }
 
-  @Test(arguments: ObjectFormat.allCases, Soak.seeds(1...3, soak: 2_000))
+  @Test(arguments: ObjectFormat.allCases, Soak.seeds(1...2, soak: 2_000))
   func noDamageTrapsOrGivesOtherBytes(_ format: ObjectFormat, _ seed: UInt64) throws {
     var generator = SeededGenerator(seed)
     let git = try StockGit(format)
-    try git.importHistory(commits: 110, seed: seed)
+    try git.importHistory(commits: 40, seed: seed)
     if Bool.random(using: &generator) { try git("repack", "--quiet", "-adf") }
     let objects = try Self.objects(git)
     let base = String(try #require(git.packs().first).dropLast(5))
     for ending in [".pack", ".idx"] {
       let good = try File.read(base + ending)
-      for _ in 0..<8 {
+      for _ in 0..<Soak.count(5, soak: 20) {
         var bytes = good
         for _ in 0..<Int.random(in: 1...40, using: &generator) {
           bytes[Int.random(in: 12..<(bytes.count - 64), using: &generator)] = UInt8.random(
