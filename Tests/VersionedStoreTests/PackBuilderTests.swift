@@ -126,7 +126,7 @@ import Testing
     let text = (0..<200).map { "line \($0 &* 7_919)\n" }.joined()
     let old = GitObject(.blob, Array(text.utf8)), new = GitObject(.blob, Array((text + "more\n").utf8))
     let ids = [try old.id(.sha1), try new.id(.sha1)]
-    let source = Objects([old, new])
+    let source = ReaderSource(try Self.buffer([old, new]))
     let folder = try TemporaryFolder()
     try File.makeFolder(folder.path + "/pack")
     for order in [ids, ids.reversed()] {
@@ -151,25 +151,22 @@ import Testing
   }
 
   @Test func whatTheSinkThrowsEndsTheWork() throws {
-    let source = Objects([GitObject(.blob, [1, 2, 3])])
-    let items = source.all.keys.map { PackItem($0) }
+    let buffer = try Self.buffer([GitObject(.blob, [1, 2, 3])])
+    let source = ReaderSource(buffer)
+    let items = buffer.objects.map { PackItem($0.id) }
     #expect(throws: StoreError.invalid("full")) {
       try PackBuilder().write(items, from: source) { _ throws(StoreError) in throw .invalid("full") }
     }
     let stranger = ObjectID(.sha1, Array(0..<32))
     #expect(throws: StoreError.missing(stranger)) { try Self.write([PackItem(stranger)], Self.options(), from: source) }
+    let unknown = try Self.write(items, outside: [PackItem(stranger)], Self.options(), from: source)
+    #expect(unknown.pack.entries.map(\.id) == items.map(\.id))
   }
 
-  /// Objects of a test's own.
-  private struct Objects: PackSource {
-    let format = ObjectFormat.sha1
-    var all: [ObjectID: GitObject] = [:]
-
-    init(_ objects: [GitObject]) { for object in objects { all[(try? object.id(.sha1)) ?? .zero(.sha1)] = object } }
-    func object(_ id: ObjectID) throws(StoreError) -> GitObject? { all[id] }
-    func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int)? {
-      all[id].map { ($0.kind, $0.bytes.count) }
-    }
+  private static func buffer(_ objects: [GitObject]) throws -> ObjectBuffer {
+    let buffer = ObjectBuffer(over: MemoryBackend())
+    for object in objects { _ = try buffer.write(object.kind, object.bytes) }
+    return buffer
   }
 
   /// Gives each object as a delta, of whichever pack has it as one.
