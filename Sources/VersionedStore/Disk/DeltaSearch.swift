@@ -107,7 +107,9 @@ struct DeltaSearch<Source: PackSource> {
 
   private func compress(_ bytes: [UInt8]) -> [UInt8] {
     var compressed: [UInt8] = []
-    bytes.withUnsafeBytes { Deflate.compress($0, level: options.level, into: &compressed) }
+    bytes.withUnsafeBytes {
+      PackEntry.compress($0, level: options.level, leastSaving: options.leastSaving, into: &compressed)
+    }
     // Without what was only room for the worst case.
     return Array(compressed[...])
   }
