@@ -117,12 +117,14 @@ extension PackEntry {
   ///
   /// - Parameters:
   ///   - level: as for `Deflate.compress`.
-  ///   - leastSaving: what compressing has to save, in percent of the bytes.
+  ///   - leastSaving: what compressing has to save, in percent of the bytes; 0: nothing.
   public static func compress(
     _ bytes: UnsafeRawBufferPointer, level: Int, leastSaving: Int = usualSaving, into output: inout [UInt8]
   ) {
     let start = output.count
     Deflate.compress(bytes, level: level, into: &output)
+    // What is shorter is compressed by the format's fixed code, which needs no table.
+    guard leastSaving > 0, bytes.count >= 64 else { return }
     let saved = bytes.count - (output.count - start)
     guard saved * 100 < bytes.count * leastSaving else { return }
     output.removeLast(output.count - start)

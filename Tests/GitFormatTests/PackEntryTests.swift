@@ -66,4 +66,27 @@ import Testing
       #expect(entry.size >= 0 && entry.headerLength <= bytes.count)
     }
   }
+
+  @Test func whatHardlyCompressesIsStored() throws {
+    var generator = SeededGenerator(3)
+    // A tree of 20 files: most of it is hashes.
+    let tree = (0..<20).flatMap { number in
+      Array("100644 file\(number)\0".utf8) + (0..<20).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    }
+    let text = Array(String(repeating: "much of the same, ", count: 50).utf8)
+    func size(_ bytes: [UInt8], leastSaving: Int) throws -> Int {
+      var entry: [UInt8] = []
+      PackEntry.append(.tree, bytes, level: 6, leastSaving: leastSaving, to: &entry)
+      return try entry.withUnsafeBytes { entry in
+        let header = try PackEntry(parsing: entry, .sha1)
+        let data = UnsafeRawBufferPointer(rebasing: entry[header.headerLength...])
+        let (content, consumed) = try Deflate.decompress(data, size: header.size)
+        #expect(content == bytes && consumed == data.count)
+        return data.count
+      }
+    }
+    #expect(try size(tree, leastSaving: 30) == tree.count + 11)
+    #expect(try size(tree, leastSaving: 0) < tree.count)
+    #expect(try size(text, leastSaving: 30) < 60)
+  }
 }
