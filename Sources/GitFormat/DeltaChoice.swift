@@ -16,7 +16,6 @@ public struct DeltaChoice {
   private let size: Int
   private let height: Int
   private let deepest: Int
-  /// What the first delta has to be below.
   private let wholeLimit: Int
   public private(set) var best: Best?
 
@@ -24,12 +23,12 @@ public struct DeltaChoice {
   ///   - size: of the object, in bytes.
   ///   - height: the longest chain of deltas that is already made on the object.
   ///   - deepest: the longest chain that may come out.
-  public init(size: Int, height: Int, deepest: Int) {
+  ///   - limit: what a delta of a base that is no delta has to be below.
+  public init(size: Int, height: Int, deepest: Int, limit: Int) {
     self.size = size
     self.height = height
     self.deepest = deepest
-    // Small objects, of names and times, hardly compress: for them even a long delta may be less.
-    wholeLimit = size < 1_024 ? size : size / 2
+    wholeLimit = limit
   }
 
   /// Tries a candidate.

@@ -83,28 +83,52 @@ public struct PackEntry: Equatable, Sendable {
 // MARK: - Whole entries
 
 extension PackEntry {
+  /// Compression that saves less than this part of an entry, in percent, is left out, where nothing else is said.
+  public static let usualSaving = 30
+
   /// Appends an entry: header and compressed bytes.
   ///
   /// - Parameters:
   ///   - bytes: the object, or the delta.
-  ///   - level: as for `Deflate.compress`.
+  ///   - level, leastSaving: as for `compress`.
   /// - Returns: the CRC-32 of the entry, for the index.
   @discardableResult
   public static func append(
-    _ content: Content, _ bytes: UnsafeRawBufferPointer, level: Int, to output: inout [UInt8]
+    _ content: Content, _ bytes: UnsafeRawBufferPointer, level: Int, leastSaving: Int = usualSaving,
+    to output: inout [UInt8]
   ) -> UInt32 {
     let start = output.count
     appendHeader(content, size: bytes.count, to: &output)
-    Deflate.compress(bytes, level: level, into: &output)
+    compress(bytes, level: level, leastSaving: leastSaving, into: &output)
     return output.withUnsafeBytes { crc(UnsafeRawBufferPointer(rebasing: $0[start...])) }
   }
 
   /// Appends the entry of a whole object.
   @discardableResult
   public static func append(
-    _ kind: ObjectKind, _ bytes: [UInt8], level: Int, to output: inout [UInt8]
+    _ kind: ObjectKind, _ bytes: [UInt8], level: Int, leastSaving: Int = usualSaving, to output: inout [UInt8]
   ) -> UInt32 {
-    bytes.withUnsafeBytes { append(.object(kind), $0, level: level, to: &output) }
+    bytes.withUnsafeBytes { append(.object(kind), $0, level: level, leastSaving: leastSaving, to: &output) }
+  }
+
+  /// Appends a zlib stream of an entry's bytes, which only holds them as they are where compressing saves little. Most of a
+  /// tree is hashes, which no code makes shorter, and building the code's table takes a reader ten times as long as
+  /// copying the bytes.
+  ///
+  /// - Parameters:
+  ///   - level: as for `Deflate.compress`.
+  ///   - leastSaving: what compressing has to save, in percent of the bytes; 0: nothing.
+  public static func compress(
+    _ bytes: UnsafeRawBufferPointer, level: Int, leastSaving: Int = usualSaving, into output: inout [UInt8]
+  ) {
+    let start = output.count
+    Deflate.compress(bytes, level: level, into: &output)
+    // What is shorter is compressed by the format's fixed code, which needs no table.
+    guard leastSaving > 0, bytes.count >= 64 else { return }
+    let saved = bytes.count - (output.count - start)
+    guard saved * 100 < bytes.count * leastSaving else { return }
+    output.removeLast(output.count - start)
+    Deflate.compress(bytes, level: 0, into: &output)
   }
 
   /// The CRC-32 that an index has of an entry's bytes.

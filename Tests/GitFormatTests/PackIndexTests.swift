@@ -14,7 +14,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ObjectFormat.allCases, [0, 1, 2, 300, 20_000])
+  @Test(arguments: ObjectFormat.allCases, [0, 1, 2, 300, 2_000])
   func everyObjectIsFoundAndNoOther(_ format: ObjectFormat, _ count: Int) throws {
     var generator = SeededGenerator(Soak.seed(1))
     let entries = Self.entries(count, format, &generator)

@@ -58,7 +58,7 @@ import Testing
   func aHistoryThatComesInSmallPacksStaysSmall(_ format: ObjectFormat) throws {
     // Each commit's objects come in a pack of their own, whole.
     let model = try StockGit(format)
-    try model.importHistory(commits: 160)
+    try model.importHistory(commits: 80)
     let all = PackSet(objects: model.objects, format)
     let items = try HistoryOrder.items(of: all.allIDs(), from: all).reversed()
     let git = try StockGit(format)
@@ -71,7 +71,7 @@ import Testing
       try File.replace("\(git.objects)/pack/\(pack.name).pack", with: bytes, durable: false)
       try File.replace("\(git.objects)/pack/\(pack.name).idx", with: try pack.index(), durable: false)
     }
-    let commits = items.count / 160 + 1
+    let commits = items.count / 80 + 1
     for start in stride(from: 0, to: items.count, by: commits) {
       var bytes: [UInt8] = []
       let new = Array(items.dropFirst(start).prefix(commits))
@@ -99,7 +99,7 @@ import Testing
 
   @Test func packsThatAreKeptAreKnown() throws {
     let git = try StockGit()
-    try git.importHistory(commits: 120)
+    try git.importHistory(commits: 50)
     let set = PackSet(objects: git.objects, .sha1)
     #expect(set.packs().map(\.stays) == [false])
     #expect(set.packs().first?.objects == (try git.list().count))

@@ -51,7 +51,10 @@ struct DeltaSearch<Source: PackSource> {
     let candidates = self.candidates(place, plan)
     guard !candidates.isEmpty else { return }
     guard let target = try load(place, plan) else { return }
-    var choice = DeltaChoice(size: target.count, height: plan.nodes[number].height, deepest: options.depth)
+    let node = plan.nodes[number]
+    // Commits and small trees, of names and times, hardly compress: for them even a long delta may be less.
+    let limit = node.kind == .blob || target.count >= 1_024 ? target.count / 2 : target.count
+    var choice = DeltaChoice(size: target.count, height: node.height, deepest: options.depth, limit: limit)
     var vain = 0
     for candidate in candidates where vain < options.patience {
       guard let depth = plan.depth(of: order[candidate], asBaseOf: number) else { continue }
@@ -104,7 +107,9 @@ struct DeltaSearch<Source: PackSource> {
 
   private func compress(_ bytes: [UInt8]) -> [UInt8] {
     var compressed: [UInt8] = []
-    bytes.withUnsafeBytes { Deflate.compress($0, level: options.level, into: &compressed) }
+    bytes.withUnsafeBytes {
+      PackEntry.compress($0, level: options.level, leastSaving: options.leastSaving, into: &compressed)
+    }
     // Without what was only room for the worst case.
     return Array(compressed[...])
   }

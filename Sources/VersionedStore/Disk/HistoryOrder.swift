@@ -39,7 +39,7 @@ struct HistoryOrder<Source: PackSource> {
     let history = Self.childrenFirst(commits)
     for commit in history { take(commit.id, nil) }
     for commit in history { try takeTree(commit.tree, at: .root) }
-    // Trees of commits that are elsewhere. A folder comes after what is above it, whichever of them the list has first.
+    // Trees of commits that are elsewhere, whose paths nobody knows.
     for id in trees { try takeTree(id, at: nil) }
     for id in ids { take(id, nil) }
     return items

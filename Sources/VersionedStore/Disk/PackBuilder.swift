@@ -11,6 +11,8 @@ public struct PackBuilder: Sendable {
     public var depth = 50
     /// Of compression, as for `Deflate.compress`.
     public var level = 6
+    /// What compressing an entry has to save, in percent, as for `PackEntry.compress`.
+    public var leastSaving = PackEntry.usualSaving
     /// Whether deltas and compressed data are taken from existing packs as they are.
     public var copies = true
     /// Whether deltas say where in the pack their base is (OFS_DELTA), not its name (REF_DELTA). Every Git reads both from
@@ -31,6 +33,7 @@ public struct PackBuilder: Sendable {
       options.window = 250
       options.patience = 50
       options.level = 12
+      options.leastSaving = 0
       options.copies = false
       return options
     }
@@ -136,7 +139,9 @@ private struct PackOutput<Source: PackSource> {
     _ bytes: [UInt8], _ node: PackPlan.Node, _ content: PackEntry.Content, _ writer: inout PackWriter
   ) throws(StoreError) {
     buffer.removeAll(keepingCapacity: true)
-    bytes.withUnsafeBytes { Deflate.compress($0, level: options.level, into: &buffer) }
+    bytes.withUnsafeBytes {
+      PackEntry.compress($0, level: options.level, leastSaving: options.leastSaving, into: &buffer)
+    }
     let compressed = buffer.span.bytes
     try compressed.withUnsafeBytes { compressed throws(StoreError) in
       try writer.append(node.id, content, size: bytes.count, compressed: compressed)

@@ -51,6 +51,9 @@ final class PackFile: Sendable {
   /// The pack's bytes, valid as long as this object lives.
   var bytes: UnsafeRawBufferPointer { packFile.bytes }
 
+  /// When the pack was last written, as it was opened: nanoseconds since 1970.
+  var modified: Int { packFile.modified }
+
   /// Where entries end and the checksum begins.
   private var entriesEnd: Int { packFile.bytes.count - index.format.length }
 

@@ -42,15 +42,19 @@ final class PackFolder: Sendable {
     }
   }
 
-  /// Looks again. nil where nothing has changed.
-  func refresh() -> Contents? {
+  /// Looks again. nil where there is nothing new since some contents were seen.
+  func refresh(after seen: Contents) -> Contents? {
     state.withLock { state in
-      if let changed = state.changed, let now = Self.changeTime(path), Self.isSame(changed, now) { return nil }
-      let before = state.contents
-      list(&state)
-      let isSame = before.faults == state.contents.faults && before.packs.elementsEqual(state.contents.packs, by: ===)
-      return isSame ? nil : state.contents
+      let isUnchanged = state.changed.map { changed in Self.changeTime(path).map { Self.isSame($0, changed) } ?? false }
+      if isUnchanged != true { list(&state) }
+      return state.contents === seen ? nil : state.contents
     }
+  }
+
+  /// What the folder holds now.
+  func current() -> Contents {
+    let seen = contents()
+    return refresh(after: seen) ?? seen
   }
 
   private func list(_ state: inout State) {
@@ -58,23 +62,26 @@ final class PackFolder: Sendable {
     // A change within the clock's next tick would leave the same time: only an older one tells.
     state.changed = time.flatMap { Self.isSettled($0) ? $0 : nil }
     state.isListed = true
-    var known = Dictionary(uniqueKeysWithValues: state.contents.packs.map { ($0.path, $0) })
+    let open = Dictionary(uniqueKeysWithValues: state.contents.packs.map { ($0.path, $0) })
+    var packs: [PackFile] = []
     var faults: [StoreError] = []
-    var found: [(pack: PackFile, age: timespec)] = []
-    for name in File.list(path) where name.hasSuffix(".idx") {
+    let list = File.list(path)
+    let names = Set(list)
+    for name in list where name.hasSuffix(".idx") && names.contains(name.dropLast(4) + ".pack") {
       let base = path + "/" + name.dropLast(4)
       do throws(StoreError) {
-        guard let age = Self.changeTime(base + ".pack") else { continue }
-        let pack = if let open = known.removeValue(forKey: base) { open } else { try PackFile(path: base, format) }
-        found.append((pack, age))
+        let pack = if let known = open[base] { known } else { try PackFile(path: base, format) }
+        packs.append(pack)
       } catch {
         // Gone between the listing and now: somebody repacked, and what it had is elsewhere.
         if case .system(let error) = error, error.code == ENOENT { continue }
         faults.append(error)
       }
     }
-    found.sort { ($0.age.tv_sec, $0.age.tv_nsec) > ($1.age.tv_sec, $1.age.tv_nsec) }
-    state.contents = Contents(packs: found.map(\.pack), faults: faults)
+    packs.sort { $0.modified > $1.modified }
+    let before = state.contents
+    guard before.faults != faults || !before.packs.elementsEqual(packs, by: ===) else { return }
+    state.contents = Contents(packs: packs, faults: faults)
   }
 
   // MARK: - Times

@@ -50,13 +50,18 @@ struct PackPlan {
     var numbers: [ObjectID: Int] = [:]
     numbers.reserveCapacity(items.count + outside.count)
     nodes.reserveCapacity(items.count + outside.count)
-    for (list, isOutside) in [(items, false), (outside, true)] {
-      for item in list where numbers[item.id] == nil {
-        numbers[item.id] = nodes.count
-        nodes.append(Node(id: item.id, path: item.path, isOutside: isOutside))
-      }
+    for item in items where numbers[item.id] == nil {
+      numbers[item.id] = nodes.count
+      nodes.append(Node(id: item.id, path: item.path))
     }
-    for number in nodes.indices { try takeStored(number, numbers, source, options) }
+    let inside = nodes.indices
+    for item in outside where numbers[item.id] == nil {
+      // The reader may have more than we do.
+      guard let (kind, size) = try source.kindAndSize(item.id) else { continue }
+      numbers[item.id] = nodes.count
+      nodes.append(Node(id: item.id, path: item.path, kind: kind, size: size, isOutside: true))
+    }
+    for number in inside { try takeStored(number, numbers, source, options) }
     try settleCopies(source, options)
   }
 
@@ -64,7 +69,7 @@ struct PackPlan {
   private mutating func takeStored(
     _ number: Int, _ numbers: [ObjectID: Int], _ source: some PackSource, _ options: PackBuilder.Options
   ) throws(StoreError) {
-    if options.copies, !nodes[number].isOutside, let entry = source.storedEntry(nodes[number].id) {
+    if options.copies, let entry = source.storedEntry(nodes[number].id) {
       let copy = Copy(pack: entry.pack, data: entry.data, size: entry.size)
       switch entry.content {
       case .object(let kind):

@@ -85,8 +85,9 @@ public final class PackSet: PackSource {
   /// Whether an index, or a loose file, has the name. Its bytes are not looked at.
   public func contains(_ id: ObjectID) -> Bool {
     func has(_ contents: PackFolder.Contents) -> Bool { contents.packs.contains { $0.index.position(of: id) != nil } }
-    if has(packFolder.contents()) || loose.contains(id) || others().contains(where: { $0.contains(id) }) { return true }
-    return packFolder.refresh().map(has) ?? false
+    let contents = packFolder.contents()
+    if has(contents) || loose.contains(id) || others().contains(where: { $0.contains(id) }) { return true }
+    return packFolder.refresh(after: contents).map(has) ?? false
   }
 
   /// The names of all objects, alternates' included, in order, each once.
@@ -98,7 +99,7 @@ public final class PackSet: PackSource {
 
   /// Calls with the name of every object, alternates' included. One that is in several places comes several times.
   public func forEachID(_ body: (ObjectID) -> Void) {
-    let contents = packFolder.refresh() ?? packFolder.contents()
+    let contents = packFolder.current()
     for pack in contents.packs {
       for position in 0..<pack.index.count { body(pack.index.id(at: position)) }
     }
@@ -109,7 +110,7 @@ public final class PackSet: PackSource {
   /// Names of objects that begin with these hexadecimal digits, in order, at most so many.
   public func ids(hexPrefix digits: some Collection<UInt8>, limit: Int) -> [ObjectID] {
     var found: Set<ObjectID> = []
-    for pack in (packFolder.refresh() ?? packFolder.contents()).packs {
+    for pack in packFolder.current().packs {
       for position in pack.index.positions(hexPrefix: digits).prefix(limit) {
         found.insert(pack.index.id(at: position))
       }
@@ -121,7 +122,7 @@ public final class PackSet: PackSource {
   }
 
   /// The packs of this folder, newest first, looked at again.
-  func openPacks() -> [PackFile] { (packFolder.refresh() ?? packFolder.contents()).packs }
+  func openPacks() -> [PackFile] { packFolder.current().packs }
 
   public func storedEntry(_ id: ObjectID) -> StoredEntry? {
     for pack in packFolder.contents().packs {
@@ -149,7 +150,7 @@ public final class PackSet: PackSource {
         if let value = try other.find(id, inPack, inFile: inFile) { return value }
       } catch { fault = fault ?? error }
     }
-    if let new = packFolder.refresh() {
+    if let new = packFolder.refresh(after: contents) {
       if let value = look(id, new.packs, inPack, &fault) { return value }
       fault = fault ?? new.faults.first
     } else {

@@ -27,6 +27,28 @@ extension PackSource {
   public func storedEntry(_ id: ObjectID) -> StoredEntry? { nil }
 }
 
+/// Objects of any back end, as a pack's source. Each is read whole also to tell its kind.
+public struct ReaderSource<Reader: ObjectReader>: PackSource {
+  private let reader: Reader
+
+  public init(_ reader: Reader) { self.reader = reader }
+
+  public var format: ObjectFormat { reader.format }
+
+  public func object(_ id: ObjectID) throws(StoreError) -> GitObject? {
+    do throws(StoreError) {
+      return try reader.object(id)
+    } catch {
+      if case .missing(id) = error { return nil }
+      throw error
+    }
+  }
+
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int)? {
+    try object(id).map { ($0.kind, $0.bytes.count) }
+  }
+}
+
 /// An entry of a pack on disk that can go into another pack without being inflated.
 public struct StoredEntry: Sendable {
   public enum Content: Equatable, Sendable {

@@ -4,7 +4,7 @@ extension FuzzTarget {
   /// Deltas: what is applied is bounded and of the size that was said, and what is made is applied to the same bytes.
   static let delta = FuzzTarget("git-delta") { input in
     guard let split = input.first.map(Int.init), split < input.count else { return }
-    let base = Array(input[1...split]), rest = Array(input[(split + 1)...])
+    let base = Array(input[1..<(split + 1)]), rest = Array(input[(split + 1)...])
     let limit = 1 << 16
     func apply(_ delta: [UInt8]) throws -> [UInt8] {
       try delta.withUnsafeBytes { delta in try base.withUnsafeBytes { try Delta.apply(delta, to: $0, limit: limit) } }
