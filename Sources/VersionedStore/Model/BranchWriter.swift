@@ -28,7 +28,8 @@ final class BranchWriter: Sendable {
     var latest: Group? { next ?? current }
   }
 
-  private let repository: Repository
+  // Who calls a writer holds its repository.
+  private unowned let repository: Repository
   private let reference: RefName
   private let state = WaitingLock(State())
 
