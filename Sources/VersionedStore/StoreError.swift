@@ -74,3 +74,8 @@ extension StoreError: CustomStringConvertible {
     }
   }
 }
+
+/// Runs what uses the disk, and says a failure as the store does.
+func onDisk<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(StoreError) -> Result {
+  do { return try body() } catch { throw .system(error) }
+}

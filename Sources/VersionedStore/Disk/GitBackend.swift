@@ -1,0 +1,195 @@
+public import GitFormat
+import Glibc
+import HostSystem
+import Wire
+
+/// A repository that is a bare Git repository on disk.
+///
+/// A commit is acknowledged when it is in our journal; a thread publishes it to Git's own files within 50 ms. Several
+/// processes may have one repository open.
+public final class GitBackend: Backend {
+  /// How long an acknowledged commit usually waits before it is published. Less than the 50 ms that are promised, for
+  /// publishing takes its time too.
+  public static let publishAfterMilliseconds = 30
+  /// How long somebody waits for a reference that another program has locked.
+  private static let lockPatienceMilliseconds = 10_000
+
+  public let folder: String
+  public let format: ObjectFormat
+  /// What was found and put right when the repository was opened.
+  public let recoveryNotes: [String]
+
+  private let layer: FileLayer
+  private let references: References
+  private let queue: JournalQueue
+  private let publisher: Publisher
+  private let packs: PackSet
+  private let thread: PublishingThread
+  /// Keeps others from thinking that they are alone.
+  private let presence: Descriptor
+
+  // MARK: - Making and opening
+
+  /// Makes a repository in a folder that does not exist, or is empty.
+  public static func create(
+    _ folder: String, format: ObjectFormat = .sha1, head: RefName = .branch("main")!, layer: FileLayer = .system,
+    publishAfterMilliseconds: Int = GitBackend.publishAfterMilliseconds
+  ) throws(StoreError) -> GitBackend {
+    try RepositoryLayout.create(folder, format: format, head: head, layer: layer)
+    return try GitBackend(opening: folder, layer: layer, publishAfterMilliseconds: publishAfterMilliseconds)
+  }
+
+  /// Opens a repository, and finishes what was cut off: no repair command is ever needed.
+  ///
+  /// - Throws: `.invalid` where it is no bare Git repository, `.damaged`, `.system`.
+  public init(
+    opening folder: String, layer: FileLayer = .system,
+    publishAfterMilliseconds: Int = GitBackend.publishAfterMilliseconds
+  ) throws(StoreError) {
+    self.folder = folder
+    self.layer = layer
+    format = try RepositoryLayout.format(of: folder)
+    try RepositoryLayout.adopt(folder, layer: layer)
+    let presence = try onDisk { () throws(SystemError) in
+      try Descriptor(opening: "\(folder)/lares/open", O_RDWR | O_CREAT, mode: 0o640)
+    }
+    let isAlone = flock(presence.number, LOCK_EX | LOCK_NB) == 0
+    if !isAlone { flock(presence.number, LOCK_SH) }
+    let shared = try onDisk { () throws(SystemError) in try SharedState(path: "\(folder)/lares/shared") }
+    references = References(folder: folder, format: format, layer: layer)
+    packs = PackSet(objects: folder + "/objects", format)
+    let journal = try Journal(path: "\(folder)/lares/journal", format: format, layer: layer)
+    queue = JournalQueue(journal: journal, shared: shared, references: references)
+    publisher = try Publisher(folder: folder, format: format, queue: queue, references: references, layer: layer)
+    if isAlone {
+      recoveryNotes = try publisher.recover()
+      flock(presence.number, LOCK_SH)
+    } else {
+      recoveryNotes = []
+    }
+    try queue.follow()
+    self.presence = presence
+    thread = PublishingThread(publisher, queue: queue, delayMilliseconds: publishAfterMilliseconds)
+  }
+
+  deinit { thread.end() }
+
+  // MARK: - Objects
+
+  public func object(_ id: ObjectID) throws(StoreError) -> GitObject {
+    if let object = try find(id) { return object }
+    try queue.follow()
+    if let object = try find(id) { return object }
+    throw .missing(id)
+  }
+
+  private func find(_ id: ObjectID) throws(StoreError) -> GitObject? {
+    if let entry = try queue.entry(id) { return try Self.object(of: entry, format) }
+    return try packs.object(id)
+  }
+
+  /// The object of a whole pack entry.
+  private static func object(of entry: [UInt8], _ format: ObjectFormat) throws(StoreError) -> GitObject {
+    do throws(FormatError) {
+      return try entry.withUnsafeBufferPointer { entry throws(FormatError) -> GitObject in
+        let bytes = UnsafeRawBufferPointer(entry)
+        let header = try PackEntry(parsing: bytes, format)
+        guard case .object(let kind) = header.content else {
+          throw FormatError("journal entry", "it is a delta")
+        }
+        let body = UnsafeRawBufferPointer(rebasing: bytes[header.headerLength...])
+        return GitObject(kind, try Deflate.decompress(body, size: header.size).bytes)
+      }
+    } catch {
+      throw .malformed(error)
+    }
+  }
+
+  public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
+    if queue.hasEntry(id) { return true }
+    if packs.contains(id) { return true }
+    try queue.follow()
+    return queue.hasEntry(id)
+  }
+
+  // MARK: - References
+
+  public var headTarget: RefName { get throws(StoreError) { try references.headTarget() } }
+
+  public func reference(_ name: RefName) throws(StoreError) -> ObjectID? {
+    try queue.follow()
+    let name = name == .head ? try headTarget : name
+    if let value = queue.reference(name) { return value }
+    return try references.read(name)
+  }
+
+  public func references(under prefix: String) throws(StoreError) -> [(name: RefName, id: ObjectID)] {
+    try queue.follow()
+    // The journal first: what is published meanwhile is found on disk then.
+    let unpublished = queue.durableReferences()
+    var all = try references.all(under: prefix)
+    for (name, id) in unpublished where name.text.hasPrefix(prefix) { all[name] = id }
+    return all.map { (name: $0.key, id: $0.value) }.sorted { $0.name < $1.name }
+  }
+
+  // MARK: - Writing
+
+  public func commit(_ batch: Batch) throws(StoreError) {
+    guard Set(batch.refs.map(\.name)).count == batch.refs.count else {
+      throw .invalid("a batch changes a reference twice")
+    }
+    guard !batch.refs.contains(where: { $0.name == .head }) else {
+      throw .invalid("HEAD names a branch; change that")
+    }
+    let prepared = PreparedBatch(batch)
+    guard prepared.payload.count <= JournalRecord.maximumPayload else { return try commitLarge(batch) }
+    try commit(prepared)
+  }
+
+  private func commit(_ prepared: PreparedBatch) throws(StoreError) {
+    let patience = Clock.now.advanced(milliseconds: Int64(Self.lockPatienceMilliseconds))
+    var pause: UInt32 = 1_000
+    while true {
+      let refusal: StoreError?
+      switch try queue.add(JournalQueue.Item(prepared)) {
+      case .done: return
+      case .tryAgain:
+        refusal = nil
+        thread.hurry()
+      case .failed(let error):
+        guard case .locked = error else { throw error }
+        refusal = error
+      }
+      if let refusal, Clock.now > patience { throw refusal }
+      usleep(pause)
+      pause = min(pause * 2, 20_000)
+    }
+  }
+
+  /// The objects of a large batch go into a pack at once, and only the references through the journal.
+  private func commitLarge(_ batch: Batch) throws(StoreError) {
+    var pack = PublishedPack()
+    for new in batch.objects {
+      var entry: [UInt8] = []
+      PackEntry.append(new.object.kind, new.object.bytes, level: 1, to: &entry)
+      pack.add(new.id, entry: entry[...])
+    }
+    let keep = try publisher.install(pack)
+    do throws(StoreError) {
+      try commit(PreparedBatch(Batch(refs: batch.refs)))
+      try publish()
+    } catch {
+      try? publisher.release(keep)
+      throw error
+    }
+    try publisher.release(keep)
+  }
+
+  public func publish() throws(StoreError) {
+    try publisher.publish()
+  }
+
+  public func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch {
+    try ReferenceWatch.start(folder: folder, onChange)
+  }
+}

@@ -1,0 +1,340 @@
+import GitFormat
+import Glibc
+import HostSystem
+import Synchronization
+
+/// The references of a repository as stock Git has them: loose files, `packed-refs`, logs, and locks.
+///
+/// Our locks are hard links to one private file of the repository, so that it can be told which are ours.
+final class References: Sendable {
+  let folder: String
+  let format: ObjectFormat
+  private let layer: FileLayer
+  /// What `packed-refs` said when the file had this identity.
+  private let packedCache = Mutex<(identity: FileIdentity, refs: [RefName: ObjectID])?>(nil)
+  private let temporaryNumber = Atomic<Int>(0)
+
+  init(folder: String, format: ObjectFormat, layer: FileLayer) {
+    self.folder = folder
+    self.format = format
+    self.layer = layer
+  }
+
+  /// The file that our locks are links to.
+  private var lockSource: String { "\(folder)/lares/lock" }
+  private func path(_ name: RefName) -> String { "\(folder)/\(name)" }
+  private func lockPath(_ name: RefName) -> String { "\(folder)/\(name).lock" }
+  private func logPath(_ name: RefName) -> String { "\(folder)/logs/\(name)" }
+
+  // MARK: - Reading
+
+  /// The reference that HEAD names.
+  func headTarget() throws(StoreError) -> RefName {
+    let path = folder + "/HEAD"
+    let bytes = try onDisk { () throws(SystemError) in try File.read(path) }
+    guard case .symbolic(let target) = parse(String(decoding: bytes, as: UTF8.self)) else {
+      throw .damaged(file: path, "it names no reference")
+    }
+    return target
+  }
+
+  private enum Value {
+    case id(ObjectID)
+    case symbolic(RefName)
+  }
+
+  private func parse(_ text: String) -> Value? {
+    let line = text.prefix { $0 != "\n" }
+    if line.hasPrefix("ref:") {
+      return RefName(String(line.dropFirst(4).drop { $0 == " " })).map { .symbolic($0) }
+    }
+    return ObjectID(format, hex: String(line.prefix(format.digits))).map { .id($0) }
+  }
+
+  /// What a reference names on disk; follows symbolic references five levels deep, as Git does.
+  func read(_ name: RefName) throws(StoreError) -> ObjectID? {
+    var name = name
+    for _ in 0...5 {
+      guard let bytes = try looseBytes(name) else { return try packed()[name] }
+      switch parse(String(decoding: bytes, as: UTF8.self)) {
+      case .id(let id): return id
+      case .symbolic(let target): name = target
+      case nil: throw .damaged(file: path(name), "it holds no identifier")
+      }
+    }
+    throw .damaged(file: path(name), "symbolic references go in a circle")
+  }
+
+  /// The file of a reference; nil where there is none, but a folder of references perhaps.
+  private func looseBytes(_ name: RefName) throws(StoreError) -> [UInt8]? {
+    do {
+      return try File.readIfPresent(path(name))
+    } catch {
+      if error.code == EISDIR || error.code == ENOTDIR { return nil }
+      throw .system(error)
+    }
+  }
+
+  /// The references in `packed-refs`.
+  private func packed() throws(StoreError) -> [RefName: ObjectID] {
+    let path = folder + "/packed-refs"
+    guard let identity = FileIdentity(path: path) else { return [:] }
+    if let cached = packedCache.withLock({ $0 }), cached.identity == identity { return cached.refs }
+    let bytes = try onDisk { () throws(SystemError) in try File.readIfPresent(path) ?? [] }
+    var refs: [RefName: ObjectID] = [:]
+    for line in bytes.split(separator: UInt8(ascii: "\n"))
+    where line.first != UInt8(ascii: "#") && line.first != UInt8(ascii: "^") {
+      guard line.count > format.digits + 1, let id = ObjectID(format, hex: line.prefix(format.digits)),
+        let name = RefName(String(decoding: line.dropFirst(format.digits + 1), as: UTF8.self))
+      else { throw .damaged(file: path, "a line names no object or no reference") }
+      refs[name] = id
+    }
+    packedCache.withLock { $0 = (identity, refs) }
+    return refs
+  }
+
+  /// All references on disk whose names begin so.
+  func all(under prefix: String) throws(StoreError) -> [RefName: ObjectID] {
+    var refs = try packed().filter { $0.key.text.hasPrefix(prefix) }
+    var folders = ["refs"]
+    while let next = folders.popLast() {
+      for entry in File.list("\(folder)/\(next)") {
+        let text = "\(next)/\(entry)"
+        if File.isFolder("\(folder)/\(text)") {
+          folders.append(text)
+        } else if text.hasPrefix(prefix), let name = RefName(text), let id = try read(name) {
+          refs[name] = id
+        }
+      }
+    }
+    return refs
+  }
+
+  // MARK: - Locks
+
+  /// Takes Git's lock of a reference.
+  ///
+  /// - Returns: false where the lock was ours already.
+  /// - Throws: `.locked` where another program has it.
+  func lock(_ name: RefName) throws(StoreError) -> Bool {
+    let path = lockPath(name)
+    for _ in 0..<20 {
+      do throws(SystemError) {
+        try makeFolders(above: path)
+        try layer.link(lockSource, path)
+        return true
+      } catch {
+        switch error.code {
+        case EEXIST:
+          guard let lock = FileIdentity(path: path) else { continue }
+          if lock.inode == FileIdentity(path: lockSource)?.inode { return false }
+          throw .locked(file: path, seconds: lock.ageInSeconds)
+        case ENOENT: continue  // Git removed an empty folder between the two calls.
+        case ENOTDIR, EISDIR: throw .invalid("\(name) cannot be: a part of its name is a reference already")
+        default: throw .system(error)
+        }
+      }
+    }
+    throw .locked(file: path, seconds: 0)
+  }
+
+  func unlock(_ name: RefName) throws(StoreError) {
+    try onDisk { () throws(SystemError) in try layer.remove(lockPath(name)) }
+  }
+
+  /// Removes what is left of our locks in a folder, and in those below it where so wished. Only for one who knows that
+  /// no process of ours uses the repository.
+  func removeOwnLocks(in place: String = "refs", deep: Bool = true) throws(StoreError) {
+    let ours = FileIdentity(path: lockSource)?.inode
+    for entry in File.list("\(folder)/\(place)") {
+      let path = "\(folder)/\(place)/\(entry)"
+      if entry.hasSuffix(".lock"), FileIdentity(path: path)?.inode == ours {
+        try onDisk { () throws(SystemError) in try layer.remove(path) }
+      } else if deep, File.isFolder(path) {
+        try removeOwnLocks(in: "\(place)/\(entry)")
+      }
+    }
+  }
+
+  /// - Throws: where a reference of this name cannot be beside those that are there: `a` and `a/b`.
+  func checkName(_ name: RefName) throws(StoreError) {
+    let others = try all(under: "refs/")
+    let below = name.text + "/"
+    if let other = others.keys.first(where: { $0.text.hasPrefix(below) || name.text.hasPrefix($0.text + "/") }) {
+      throw .invalid("\(name) cannot be beside \(other)")
+    }
+  }
+
+  // MARK: - Writing. The caller holds the lock.
+
+  /// Sets a reference; it is durable after `syncFolders`.
+  func write(_ name: RefName, _ id: ObjectID) throws(StoreError) {
+    let temporary = temporaryPath()
+    var bytes: [UInt8] = []
+    id.appendHex(to: &bytes)
+    bytes.append(UInt8(ascii: "\n"))
+    do throws(SystemError) {
+      try layer.create(temporary, with: bytes, sync: .reference)
+      do {
+        try layer.rename(temporary, path(name))
+      } catch {
+        guard error.code == EISDIR || error.code == ENOTEMPTY || error.code == EEXIST else { throw error }
+        // Empty folders that references below had.
+        try removeEmptyFolders(path(name))
+        try layer.rename(temporary, path(name))
+      }
+    } catch {
+      unlink(temporary)
+      throw .system(error)
+    }
+  }
+
+  /// Deletes a reference and its log.
+  func delete(_ name: RefName) throws(StoreError) {
+    if try packed()[name] != nil { try rewritePacked(without: name) }
+    do throws(SystemError) {
+      try layer.remove(path(name))
+      try layer.remove(logPath(name))
+    } catch {
+      if error.code != ENOTDIR && error.code != EISDIR { throw .system(error) }
+    }
+  }
+
+  private func rewritePacked(without name: RefName) throws(StoreError) {
+    let path = folder + "/packed-refs"
+    let lock = path + ".lock"
+    try waitForLock(lock)
+    defer { try? layer.remove(lock) }
+    let temporary = temporaryPath()
+    do throws(SystemError) {
+      var kept: [ArraySlice<UInt8>] = []
+      var isDropped = false
+      for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
+        // A line that begins with ^ belongs to the reference before it.
+        if line.first != UInt8(ascii: "^") {
+          isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
+        }
+        if !isDropped { kept.append(line) }
+      }
+      let bytes = Array(kept.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
+      try layer.create(temporary, with: bytes, sync: .packedReferences)
+      try layer.rename(temporary, path)
+      try layer.syncFolder(folder, .packedReferences)
+    } catch {
+      unlink(temporary)
+      throw .system(error)
+    }
+  }
+
+  /// Takes a lock that others hold for moments only.
+  private func waitForLock(_ path: String) throws(StoreError) {
+    for attempt in 1...100 {
+      do throws(SystemError) {
+        return try layer.link(lockSource, path)
+      } catch {
+        guard error.code == EEXIST else { throw .system(error) }
+        if attempt == 100 { throw .locked(file: path, seconds: FileIdentity(path: path)?.ageInSeconds ?? 0) }
+        usleep(100_000)
+      }
+    }
+  }
+
+  /// Adds lines to a reference's log, and makes them durable.
+  func appendLog(_ name: RefName, _ changes: [RefChange]) throws(StoreError) {
+    let path = logPath(name)
+    var bytes: [UInt8] = []
+    for change in changes {
+      (change.old ?? .zero(format)).appendHex(to: &bytes)
+      bytes.append(UInt8(ascii: " "))
+      (change.new ?? .zero(format)).appendHex(to: &bytes)
+      bytes.append(UInt8(ascii: " "))
+      bytes.append(contentsOf: change.who.bytes)
+      bytes.append(UInt8(ascii: "\t"))
+      bytes.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    try onDisk { () throws(SystemError) in
+      let file: WritableFile
+      if access(path, F_OK) == 0 {
+        file = try layer.open(path)
+      } else {
+        let made = try makeFolders(above: path)
+        file = try layer.create(path)
+        for folder in made + [File.folderName(of: path)] { try layer.syncFolder(folder, .newFolder) }
+      }
+      let size = try systemCall("sizing \(path)") { lseek(file.descriptorNumber, 0, SEEK_END) }
+      try file.write(bytes, at: Int(size))
+      try file.sync(.reflog)
+    }
+  }
+
+  /// What the last line of a reference's log says the reference became; nil where there is none. Removes what a power
+  /// cut left behind that line.
+  func lastLogged(_ name: RefName) throws(StoreError) -> ObjectID? {
+    let path = logPath(name)
+    guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return nil }
+    var last: ObjectID?
+    var whole = 0
+    while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), let id = loggedValue(bytes[whole..<end]) {
+      last = id
+      whole = end + 1
+    }
+    if whole < bytes.count {
+      let temporary = temporaryPath()
+      try onDisk { () throws(SystemError) in
+        try layer.create(temporary, with: Array(bytes[..<whole]), sync: .reflog)
+        try layer.rename(temporary, path)
+        try layer.syncFolder(File.folderName(of: path), .reflog)
+      }
+    }
+    return last
+  }
+
+  /// The second identifier of a line `<old> <new> <who>\t<why>`; nil for what is no such line.
+  private func loggedValue(_ line: ArraySlice<UInt8>) -> ObjectID? {
+    guard line.contains(UInt8(ascii: "\t")), !line.contains(0),
+      ObjectID(format, hex: line.prefix(format.digits)) != nil
+    else { return nil }
+    return ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits))
+  }
+
+  /// Makes the entries of references durable, up to `refs`.
+  func syncFolders(of names: some Sequence<RefName>) throws(StoreError) {
+    var folders: Set<String> = []
+    for name in names {
+      var path = File.folderName(of: name.text)
+      while path != "." {
+        folders.insert(path)
+        path = File.folderName(of: path)
+      }
+    }
+    try onDisk { () throws(SystemError) in
+      // The deepest first: a folder's entry counts once what it holds does.
+      for path in folders.sorted(by: { $0.utf8.count > $1.utf8.count }) {
+        try layer.syncFolder("\(folder)/\(path)", .referenceFolder)
+      }
+    }
+  }
+
+  // MARK: - Folders and names
+
+  /// - Returns: the folders that have a new entry.
+  @discardableResult
+  private func makeFolders(above path: String) throws(SystemError) -> [String] {
+    let parent = File.folderName(of: path)
+    if File.isFolder(parent) { return [] }
+    let above = try makeFolders(above: parent)
+    try layer.makeFolder(parent)
+    return above + [File.folderName(of: parent)]
+  }
+
+  private func removeEmptyFolders(_ path: String) throws(SystemError) {
+    for entry in File.list(path) where File.isFolder("\(path)/\(entry)") { try removeEmptyFolders("\(path)/\(entry)") }
+    try layer.removeFolder(path)
+  }
+
+  private func temporaryPath() -> String {
+    let number = temporaryNumber.add(1, ordering: .relaxed).newValue
+    return "\(folder)/lares/ref-\(getpid())-\(number).new"
+  }
+}

@@ -1,0 +1,177 @@
+public import GitFormat
+import Synchronization
+
+/// A branch's way from one commit to another, or that of what is at a path of it.
+public struct BranchChange: Sendable {
+  public enum Kind: Sendable { case added, updated, removed }
+
+  public var branch: Branch
+  /// nil: there was no such branch.
+  public var old: Commit?
+  /// nil: there is no such branch any more.
+  public var new: Commit?
+  /// Of the branch; where a path is watched, of what is at the path.
+  public var kind: Kind
+  /// Where a path is watched: the files that differ at or below it. nil: so many that they are not told.
+  public var paths: [TreeChange]?
+}
+
+/// Keeps a watch alive: no call begins after this has gone.
+public final class Watch: Sendable {
+  fileprivate let observer: BranchObserver
+
+  fileprivate init(_ observer: BranchObserver) { self.observer = observer }
+  deinit { observer.end() }
+}
+
+extension Repository {
+  /// Calls back when branches change, whoever changes them.
+  ///
+  /// Calls come one after the other, in the order of the changes of each branch, on a thread of the back end's or of whoever made the
+  /// change. Changes that follow each other fast may come as one. What fails to be read is told as a failure, and the watch goes on.
+  ///
+  /// - Parameters:
+  ///   - branch: its name; nil: all branches, those that are yet to come too.
+  ///   - path: tell only changes of what is at this path, and which files they are.
+  ///   - pathLimit: how many files to tell of one change.
+  public func watch(
+    branch name: String? = nil, path: Path? = nil, pathLimit: Int = 100_000,
+    _ onChange: @escaping @Sendable (Result<BranchChange, StoreError>) -> Void
+  ) throws(StoreError) -> Watch {
+    let observer = BranchObserver(
+      self, try name.map { name throws(StoreError) in try branch(name).reference }, path, pathLimit, onChange)
+    try observer.start()
+    return Watch(observer)
+  }
+}
+
+/// Compares branches with what they were, each time that the back end says something has changed.
+private final class BranchObserver: Sendable {
+  private struct State {
+    var known: [RefName: ObjectID] = [:]
+    /// Some thread is comparing or telling; others only leave word.
+    var isBusy = true
+    var isStale = false
+    var hasEnded = false
+    var source: RefWatch?
+  }
+
+  private let repository: Repository
+  private let reference: RefName?
+  private let path: Path?
+  private let pathLimit: Int
+  private let onChange: @Sendable (Result<BranchChange, StoreError>) -> Void
+  private let state = Mutex(State())
+
+  init(
+    _ repository: Repository, _ reference: RefName?, _ path: Path?, _ pathLimit: Int,
+    _ onChange: @escaping @Sendable (Result<BranchChange, StoreError>) -> Void
+  ) {
+    self.repository = repository
+    self.reference = reference
+    self.path = path
+    self.pathLimit = pathLimit
+    self.onChange = onChange
+  }
+
+  func start() throws(StoreError) {
+    let source = try repository.backend.watch { [weak self] in self?.noticed() }
+    let references = try references()
+    state.withLock { state in
+      state.source = source
+      state.known = references
+    }
+    catchUp()
+  }
+
+  func end() {
+    let source = state.withLock { state in
+      state.hasEnded = true
+      defer { state.source = nil }
+      return state.source
+    }
+    // Ends here and not under the lock: the back end may be calling `noticed` just now.
+    _ = consume source
+  }
+
+  private func noticed() {
+    let isMine = state.withLock { state in
+      state.isStale = true
+      guard !state.isBusy, !state.hasEnded else { return false }
+      state.isBusy = true
+      return true
+    }
+    if isMine { catchUp() }
+  }
+
+  /// Tells until nothing is left to tell.
+  private func catchUp() {
+    while state.withLock({ state in
+      state.isBusy = state.isStale && !state.hasEnded
+      state.isStale = false
+      return state.isBusy
+    }) {
+      tellChanges()
+    }
+  }
+
+  private func tellChanges() {
+    let now: [RefName: ObjectID]
+    do { now = try references() } catch { return tell(.failure(error)) }
+    let before = state.withLock { state in
+      defer { state.known = now }
+      return state.known
+    }
+    for name in Set(before.keys).union(now.keys).sorted() where before[name] != now[name] {
+      let change: Result<BranchChange?, StoreError>
+      do { change = .success(try self.change(name, from: before[name], to: now[name])) } catch {
+        change = .failure(error)
+      }
+      switch change {
+      case .success(let change?): tell(.success(change))
+      case .success(nil): break
+      case .failure(let error): tell(.failure(error))
+      }
+    }
+  }
+
+  private func tell(_ change: Result<BranchChange, StoreError>) {
+    guard !state.withLock({ $0.hasEnded }) else { return }
+    onChange(change)
+  }
+
+  private func references() throws(StoreError) -> [RefName: ObjectID] {
+    guard let reference else {
+      let all = try repository.backend.references(under: "refs/heads/")
+      return Dictionary(all.map { ($0.name, $0.id) }) { one, _ in one }
+    }
+    guard let id = try repository.backend.reference(reference) else { return [:] }
+    return [reference: id]
+  }
+
+  /// nil where nothing at the watched path has changed.
+  private func change(
+    _ name: RefName, from oldID: ObjectID?, to newID: ObjectID?
+  ) throws(StoreError) -> BranchChange? {
+    let old = try oldID.map { id throws(StoreError) in try repository.commit(id) }
+    let new = try newID.map { id throws(StoreError) in try repository.commit(id) }
+    let branch = Branch(name, in: repository)
+    guard let path else {
+      return BranchChange(branch: branch, old: old, new: new, kind: Self.kind(old != nil, new != nil), paths: nil)
+    }
+    let (before, after) = (old?.tree ?? repository.emptyTree, new?.tree ?? repository.emptyTree)
+    let kinds = (try before.kind(path), try after.kind(path))
+    let paths: [TreeChange]?
+    do throws(StoreError) {
+      paths = try before.differences(to: after, below: path, limit: pathLimit)
+    } catch .limitReached { paths = nil }
+    guard paths?.isEmpty != true else { return nil }
+    // A branch without files has a root too.
+    let kind = path.isRoot ? Self.kind(old != nil, new != nil) : Self.kind(kinds.0 != nil, kinds.1 != nil)
+    return BranchChange(branch: branch, old: old, new: new, kind: kind, paths: paths)
+  }
+
+  private static func kind(_ was: Bool, _ isNow: Bool) -> BranchChange.Kind {
+    was ? isNow ? .updated : .removed : .added
+  }
+}

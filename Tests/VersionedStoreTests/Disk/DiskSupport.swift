@@ -1,0 +1,71 @@
+import GitFormat
+import Glibc
+import HostSystem
+import TestSupport
+import Testing
+
+@testable import VersionedStore
+
+let ada = Signature(name: "Ada", email: "ada@home.arpa", time: 1_763_800_000, zone: 60)
+
+extension RefName {
+  static let main = RefName.branch("main")!
+}
+
+/// Runs stock Git in a repository. What fails is an issue of the test, and thrown.
+@discardableResult
+func git(_ folder: String, _ arguments: String...) throws -> String {
+  let result = try runGit(folder, arguments)
+  try #require(result.isSuccess, "git \(arguments.joined(separator: " ")): \(result.output)")
+  return result.output
+}
+
+func runGit(_ folder: String, _ arguments: [String]) throws -> CommandResult {
+  try runCommand(
+    ["git", "-C", folder] + arguments,
+    environment: [
+      "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin",
+      "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
+      "GIT_COMMITTER_EMAIL": "ada@home.arpa", "LC_ALL": "C",
+    ])
+}
+
+/// Makes a commit with one file more or changed, on whatever a branch is at, and stores it.
+///
+/// - Returns: the commit.
+@discardableResult
+func commit(
+  _ backend: some Backend, _ file: String, _ text: String, on branch: RefName = .main
+) throws(StoreError) -> ObjectID {
+  let old = try backend.reference(branch)
+  let (batch, new) = try change(backend, file, text, on: branch, old)
+  try backend.commit(batch)
+  _ = old
+  return new
+}
+
+/// The batch of such a commit.
+func change(
+  _ backend: some Backend, _ file: String, _ text: String, on branch: RefName, _ old: ObjectID?
+) throws(StoreError) -> (Batch, ObjectID) {
+  let buffer = ObjectBuffer(over: backend)
+  let blob = try buffer.write(.blob, Array(text.utf8))
+  var tree: ObjectID?
+  if let old {
+    do { tree = try CommitObject(try backend.bytes(old, .commit), backend.format).tree } catch let error as FormatError
+    {
+      throw .malformed(error)
+    } catch {
+      throw error as! StoreError
+    }
+  }
+  let name = EntryName(file)
+  let changed = try Directories.applying(
+    [EntryChange(name, from: nil, to: TreeEntry(name, .file, blob))], to: tree, in: buffer)
+  let object = CommitObject(tree: changed!, parents: old.map { [$0] } ?? [], author: ada, message: "Set \(file)\n")
+  let id = try buffer.write(.commit, object.bytes)
+  return (
+    Batch(objects: buffer.objects, refs: [RefChange(branch, from: old, to: id, who: ada, why: "commit: Set \(file)")]),
+    id
+  )
+}

@@ -1,0 +1,167 @@
+import GitFormat
+import Glibc
+import HostSystem
+import TestSupport
+import Testing
+
+@testable import VersionedStore
+
+/// The repository on disk, with stock Git beside it.
+@Suite struct GitBackendTests {
+  let folder: TemporaryFolder
+  var path: String { folder.path + "/store.git" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @Test(arguments: ObjectFormat.allCases) func stockGitReadsWhatIsPublished(format: ObjectFormat) throws {
+    let store = try GitBackend.create(path, format: format)
+    var last: ObjectID?
+    for number in 0..<30 { last = try commit(store, "file\(number % 7)", "\(number)\n") }
+    #expect(try store.reference(.main) == last)
+    try store.publish()
+    #expect(try git(path, "rev-parse", "main") == "\(last!.hex)\n")
+    #expect(try git(path, "fsck", "--strict") == "")
+    #expect(try git(path, "log", "--format=%s", "main").split(separator: "\n").count == 30)
+    #expect(try git(path, "cat-file", "blob", "main:file1") == "29\n")
+    #expect(try git(path, "reflog", "show", "main").split(separator: "\n").count == 30)
+    #expect(try git(path, "blame", "main", "--", "file1").contains("29"))
+  }
+
+  @Test func whatIsAcknowledgedIsThereAfterReopening() throws {
+    var store: GitBackend? = try GitBackend.create(path)
+    let id = try commit(store!, "a", "1")
+    store = nil
+    let again = try GitBackend(opening: path)
+    #expect(again.recoveryNotes == [])
+    #expect(try again.reference(.main) == id)
+    #expect(try again.object(id).kind == .commit)
+    #expect(File.list(path + "/refs/heads") == ["main"])
+  }
+
+  @Test func aCommitIsPublishedByItselfWithinMoments() throws {
+    let store = try GitBackend.create(path)
+    let id = try commit(store, "a", "1")
+    #expect(try eventually { try File.readIfPresent(path + "/refs/heads/main") == Array("\(id)\n".utf8) })
+    #expect(eventually { File.list(path + "/refs/heads") == ["main"] }, "the lock is released")
+    #expect(!File.list(path + "/objects/pack").contains { $0.hasSuffix(".keep") })
+  }
+
+  @Test func aLostRaceChangesNothing() throws {
+    let store = try GitBackend.create(path)
+    let first = try commit(store, "a", "1")
+    let (batch, _) = try change(store, "b", "2", on: .main, first)
+    let second = try commit(store, "c", "3")
+    #expect(throws: StoreError.refChanged(.main, expected: first, found: second)) { try store.commit(batch) }
+    #expect(try store.reference(.main) == second)
+    try store.publish()
+    #expect(throws: StoreError.refChanged(.main, expected: first, found: second)) { try store.commit(batch) }
+    #expect(File.list(path + "/refs/heads") == ["main"], "no lock is left")
+  }
+
+  @Test func referencesAreMadeAndDeletedAsInGit() throws {
+    let store = try GitBackend.create(path)
+    let id = try commit(store, "a", "1")
+    let nested = try #require(RefName.branch("people/ada"))
+    try store.commit(Batch(refs: [RefChange(nested, from: nil, to: id, who: ada, why: "branch")]))
+    try store.publish()
+    try git(path, "pack-refs", "--all")
+    #expect(try store.references(under: "refs/heads/").map(\.name) == [.main, nested])
+    #expect(throws: StoreError.self) {
+      try store.commit(Batch(refs: [RefChange(.branch("people")!, from: nil, to: id, who: ada, why: "in the way")]))
+    }
+    try store.commit(Batch(refs: [RefChange(nested, from: id, to: nil, who: ada, why: "gone")]))
+    #expect(try store.reference(nested) == nil)
+    try store.publish()
+    #expect(try git(path, "for-each-ref", "--format=%(refname)") == "refs/heads/main\n")
+    #expect(try store.references(under: "refs/").map(\.name) == [.main])
+    try git(path, "fsck", "--strict")
+  }
+
+  @Test func aForeignLockIsReportedWithItsAgeAndLeftAlone() throws {
+    let store = try GitBackend.create(path)
+    let id = try commit(store, "a", "1")
+    try store.publish()
+    try File.replace(path + "/refs/heads/main.lock", with: [], durable: false)
+    let references = References(folder: path, format: .sha1, layer: .system)
+    #expect { _ = try references.lock(.main) } throws: { error in
+      guard case .locked(let file, let seconds) = error as? StoreError else { return false }
+      return file.hasSuffix("main.lock") && seconds < 60
+    }
+    #expect(try store.reference(.main) == id)
+    #expect(File.isThere(path + "/refs/heads/main.lock"))
+  }
+
+  @Test func severalWritersShareOneStore() throws {
+    let store = try GitBackend.create(path)
+    let path = path
+    let threads = try (0..<4).map { writer in
+      // The second half opens the repository once more, as another process would.
+      let own = writer < 2 ? store : try GitBackend(opening: path)
+      return try BackgroundThread {
+        for number in 0..<25 {
+          while true {
+            do {
+              try commit(own, "\(writer)-\(number)", "x")
+              break
+            } catch {
+              guard case .refChanged = error as? StoreError else {
+                Issue.record(error)
+                return
+              }
+            }
+          }
+        }
+      }
+    }
+    withExtendedLifetime(threads) {}
+    _ = consume threads
+    try store.publish()
+    let head = try #require(try store.reference(.main))
+    #expect(try git(path, "ls-tree", "--name-only", head.hex).split(separator: "\n").count == 100)
+    #expect(try git(path, "rev-list", "--count", "main") == "100\n")
+    try git(path, "fsck", "--strict")
+  }
+
+  @Test func othersHearOfAChange() throws {
+    let store = try GitBackend.create(path)
+    let other = try GitBackend(opening: path)
+    let changes = Counter()
+    let watch = try other.watch { changes.add() }
+    try commit(store, "a", "1")
+    #expect(eventually { changes.value > 0 })
+    #expect(try eventually { try other.reference(.main) != nil })
+    let before = changes.value
+    try store.publish()
+    try git(path, "update-ref", "refs/heads/topic", "main")
+    #expect(eventually { changes.value > before })
+    withExtendedLifetime(watch) {}
+  }
+
+  @Test func aLargeBatchNeedsNoRoomInTheJournal() throws {
+    let store = try GitBackend.create(path)
+    var generator = SeededGenerator(1)
+    let text = (0..<2 << 20).map { _ in String(generator.next(), radix: 16) }.joined()
+    let id = try commit(store, "large", text)
+    #expect(try store.reference(.main) == id)
+    try store.publish()
+    try git(path, "fsck", "--strict")
+    #expect(FileIdentity(path: path + "/lares/journal")!.size < 4 << 20)
+  }
+}
+
+/// Counts from several threads.
+final class Counter: Sendable {
+  private let monitor = Monitor()
+  private nonisolated(unsafe) var count = 0
+  var value: Int { monitor.withLock { count } }
+  func add() { monitor.withLock { count += 1 } }
+}
+
+/// Looks again and again, for ten seconds at most.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+  for _ in 0..<1_000 {
+    if try condition() { return true }
+    usleep(10_000)
+  }
+  return false
+}

@@ -1,0 +1,114 @@
+import GitFormat
+import HostSystem
+import TestSupport
+import Testing
+
+@testable import VersionedStore
+
+/// Power cuts at any place in what the store does, with what was not synced there, absent or torn.
+@Suite struct PowerLossTests {
+  /// Work on a recorded disk, and the commits that it made in order: `commits[n]` is acknowledged as n + 1.
+  private struct Work {
+    let folder: TemporaryFolder
+    let disk: RecordedDisk
+    var commits: [ObjectID] = []
+    /// After this event the repository has to be there.
+    var created = 0
+
+    var path: String { folder.path + "/store.git" }
+
+    /// Commits, branches that come and go, packed references, publishing at odd times, and a second opening.
+    init(_ format: ObjectFormat, seed: UInt64, ignoring point: SyncPoint? = nil) throws {
+      folder = try TemporaryFolder()
+      disk = RecordedDisk(ignoring: point)
+      var generator = SeededGenerator(seed)
+      let layer = disk.layer
+      try RepositoryLayout.create(path, format: format, head: .main, layer: layer)
+      created = disk.count
+      for _ in 0..<2 {
+        let store = try GitBackend(opening: path, layer: layer, publishAfterMilliseconds: 1 << 40)
+        for _ in 0..<Int.random(in: 4..<9, using: &generator) {
+          let number = commits.count + 1
+          commits.append(try commit(store, "file\(number % 5)", "\(number) \(seed)\n"))
+          disk.acknowledge(number)
+          if Int.random(in: 0..<3, using: &generator) == 0 { try store.publish() }
+          if Int.random(in: 0..<4, using: &generator) == 0 { try changeBranches(store, number, layer) }
+        }
+        try store.publish()
+      }
+    }
+
+    /// A branch is made, packed as `git pack-refs` does, and deleted.
+    private func changeBranches(_ store: GitBackend, _ number: Int, _ layer: FileLayer) throws {
+      let name = try #require(RefName.branch("topics/t\(number)"))
+      let id = commits[commits.count - 1]
+      try store.commit(Batch(refs: [RefChange(name, from: nil, to: id, who: ada, why: "branch")]))
+      try store.publish()
+      let packed = path + "/packed-refs"
+      if !File.isThere(packed) {
+        try layer.create(
+          packed + ".new", with: Array("# pack-refs with: peeled fully-peeled sorted \n\(id) \(name)\n".utf8),
+          sync: .packedReferences)
+        try layer.rename(packed + ".new", packed)
+        try layer.syncFolder(path, .packedReferences)
+      }
+      try store.commit(Batch(refs: [RefChange(name, from: id, to: nil, who: ada, why: "delete")]))
+    }
+
+    /// What is wrong with the repository after a cut; nil where all is as it was promised.
+    func problem(at event: Int, using generator: inout SeededGenerator) throws -> String? {
+      let place = try TemporaryFolder()
+      let path = place.path + "/store.git"
+      let acknowledged = try disk.cut(at: event, into: place.path, for: folder.path, using: &generator)
+      guard event >= created else { return nil }
+      let before = try runGit(path, ["fsck", "--strict", "--no-dangling"])
+      guard before.isSuccess, before.output.isEmpty || before.output.hasPrefix("notice:") else {
+        return "before recovery, git fsck: \(before.output)"
+      }
+      let head: ObjectID?
+      do {
+        let store = try GitBackend(opening: path)
+        head = try store.reference(.main)
+      } catch {
+        return "opening: \(error)"
+      }
+      let reached = head.flatMap { head in commits.firstIndex(of: head).map { $0 + 1 } } ?? 0
+      guard reached >= acknowledged else { return "commit \(acknowledged) is lost; the branch is at \(reached)" }
+      let after = try runGit(path, ["fsck", "--strict", "--no-dangling"])
+      guard after.isSuccess, after.output.isEmpty || after.output.hasPrefix("notice:") else {
+        return "after recovery, git fsck: \(after.output)"
+      }
+      guard head != nil else { return nil }
+      let log = try runGit(path, ["reflog", "show", "--format=%H", "main"]).output.split(separator: "\n").map(
+        String.init)
+      let missing = commits.prefix(acknowledged).filter { !log.contains($0.hex) }
+      return missing.isEmpty ? nil : "the reflog lacks \(missing.count) of \(acknowledged) commits"
+    }
+  }
+
+  @Test(arguments: ObjectFormat.allCases) func nothingAcknowledgedIsLost(format: ObjectFormat) throws {
+    for seed in Soak.seeds(1...2, soak: 10) {
+      let work = try Work(format, seed: seed)
+      var generator = SeededGenerator(seed &+ 1_000)
+      for _ in 0..<Soak.count(25, soak: 200) {
+        let event = Int.random(in: 0...work.disk.count, using: &generator)
+        let problem = try work.problem(at: event, using: &generator)
+        #expect(problem == nil, "seed \(seed), event \(event)")
+      }
+    }
+  }
+
+  @Test(arguments: SyncPoint.allCases) func noSyncIsDispensable(point: SyncPoint) throws {
+    for seed: UInt64 in 1...40 {
+      let work = try Work(.sha1, seed: seed, ignoring: point)
+      var generator = SeededGenerator(seed)
+      for _ in 0..<15 {
+        let event = Int.random(in: work.created...work.disk.count, using: &generator)
+        if let p = try work.problem(at: event, using: &generator) {
+          print("DBG", point, seed, event, work.disk.count, p.prefix(150)); return
+        }
+      }
+    }
+    Issue.record("without syncs of \(point) nothing is ever lost: they are not needed, or the test does not see it")
+  }
+}
