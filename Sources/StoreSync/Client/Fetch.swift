@@ -77,15 +77,11 @@ struct Fetch {
     _ wanted: [RemoteReference], _ pack: ReceivedPack?, _ shallow: ShallowChange, _ objects: any ObjectReader
   ) throws(StoreError) {
     guard pack != nil, fetch.filter == nil else { return }
-    var closure = ObjectSelection(in: objects)
-    closure.wants = wanted.compactMap(\.id)
-    closure.cut = try backend.shallowCommits.union(shallow.added).subtracting(shallow.removed)
-    // What was cut off here before may lead on now: it is looked at again.
-    if shallow.removed.isEmpty { closure.haves = try backend.references(under: "refs/").map(\.id) }
-    try closure.run()
-    for item in closure.selected {
-      guard try objects.contains(item.id) else { throw .missing(item.id) }
-    }
+    // What was cut off here before may lead on now: then all of it is looked at.
+    let known = try shallow.removed.isEmpty ? backend.references(under: "refs/").map(\.id) : []
+    try ObjectSelection.checkComplete(
+      wanted.compactMap(\.id), known: known,
+      cut: backend.shallowCommits.union(shallow.added).subtracting(shallow.removed), in: objects)
   }
 
   // MARK: References
@@ -100,7 +96,7 @@ struct Fetch {
         guard let id = item.id, let name = refspec.destination(for: item.name), seen.insert(name).inserted else {
           continue
         }
-        try collect(name, id, isForced: refspec.isForced, objects, history)
+        try collect(name, id, isForced: refspec.isForced, history)
       }
     }
     guard fetch.followsTags else { return }
@@ -113,24 +109,16 @@ struct Fetch {
   }
 
   private mutating func collect(
-    _ name: RefName, _ id: ObjectID, isForced: Bool, _ objects: any ObjectReader, _ history: History
+    _ name: RefName, _ id: ObjectID, isForced: Bool, _ history: History
   ) throws(StoreError) {
     let old = try backend.reference(name)
     guard old != id else { return }
-    if let old, !isForced, try !isForward(name, old, id, objects, history) {
-      result.refused.append(name)
-    } else {
+    let isForward = try history.isForward(name, from: old, to: id)
+    if isForced || isForward {
       result.changes.append(RefChange(name, from: old, to: id, who: fetch.who, why: "fetch"))
+    } else {
+      result.refused.append(name)
     }
-  }
-
-  private func isForward(
-    _ name: RefName, _ old: ObjectID, _ new: ObjectID, _ objects: any ObjectReader, _ history: History
-  ) throws(StoreError) -> Bool {
-    guard !name.text.hasPrefix("refs/tags/"), try objects.object(old).kind == .commit,
-      try objects.object(new).kind == .commit
-    else { return false }
-    return try history.descends(new, from: old)
   }
 
   private mutating func collectPruned() throws(StoreError) {

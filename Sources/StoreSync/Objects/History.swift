@@ -20,6 +20,15 @@ final class History {
     try reaches(commit, anyOf: [ancestor], notBefore: .min)
   }
 
+  /// Whether a reference can go from one object to another without losing anything. A tag stays what it is.
+  func isForward(_ name: RefName, from old: ObjectID?, to new: ObjectID) throws(StoreError) -> Bool {
+    guard let old else { return true }
+    guard !name.text.hasPrefix("refs/tags/"), try objects.object(old).kind == .commit,
+      try objects.object(new).kind == .commit
+    else { return old == new }
+    return try descends(new, from: old)
+  }
+
   /// Whether each commit reaches one of the others. Commits older than the oldest of these are not looked at.
   func everyOne(of commits: [ObjectID], reachesOneOf targets: Set<ObjectID>) throws(StoreError) -> Bool {
     guard !targets.isEmpty else { return commits.isEmpty }

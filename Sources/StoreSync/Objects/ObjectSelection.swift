@@ -207,3 +207,24 @@ struct ObjectSelection {
     }
   }
 }
+
+extension ObjectSelection {
+  /// Looks whether everything is there that some objects reach.
+  ///
+  /// - Parameters:
+  ///   - known: commits and tags below which everything is there, without a look.
+  ///   - cut: commits whose parents need not be there.
+  /// - Throws: `.missing` with the first that is not.
+  static func checkComplete(
+    _ wants: [ObjectID], known: [ObjectID], cut: Set<ObjectID>, in objects: any ObjectReader
+  ) throws(StoreError) {
+    var closure = ObjectSelection(in: objects)
+    closure.wants = wants
+    closure.haves = known
+    closure.cut = cut
+    try closure.run()
+    for item in closure.selected {
+      guard try objects.contains(item.id) else { throw .missing(item.id) }
+    }
+  }
+}

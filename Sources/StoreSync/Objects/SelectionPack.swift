@@ -42,7 +42,7 @@ private struct ReaderSource: PackSource {
 
   init(_ objects: any ObjectReader) {
     self.objects = objects
-    packed = objects as? any PackSource
+    packed = (objects as? any Backend)?.packSource
   }
 
   var format: ObjectFormat { objects.format }

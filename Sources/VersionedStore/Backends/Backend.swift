@@ -81,6 +81,9 @@ public protocol Backend: ObjectReader {
   func adopt(_ pack: ReceivedPack?, refs: [RefChange], shallow: ShallowChange) throws(StoreError)
   /// A new folder where a pack can be received; on the file system of the repository where it is on one.
   func makeQuarantine() throws(StoreError) -> String
+  /// The repository's objects as they stand in packs, journal included, for whoever makes a pack of them; nil where they
+  /// are in none.
+  var packSource: (any PackSource)? { get }
   /// Commits that are here without their parents.
   var shallowCommits: Set<ObjectID> { get throws(StoreError) }
   /// Makes all acknowledged changes visible to other programs that read the repository by its format.

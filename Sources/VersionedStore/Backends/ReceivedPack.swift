@@ -76,6 +76,8 @@ public struct ShallowChange: Equatable, Sendable {
 }
 
 extension Backend {
+  public var packSource: (any PackSource)? { nil }
+
   public var shallowCommits: Set<ObjectID> { get throws(StoreError) { [] } }
 
   public func makeQuarantine() throws(StoreError) -> String {
