@@ -153,7 +153,11 @@ let package = Package(
       ],
       path: "Tests/Machine", exclude: ["Linux"], swiftSettings: swiftSettings),
     tests("GitFormat", ["HostSystem"]),
-    tests("VersionedStore", ["GitFormat", "HostSystem"]),
+    // Commits until it is killed.
+    .executableTarget(
+      name: "store-writer", dependencies: ["GitFormat", "HostSystem", "VersionedStore"], path: "Tests/StoreWriter",
+      swiftSettings: swiftSettings),
+    tests("VersionedStore", ["GitFormat", "HostSystem", "store-writer"]),
     tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),

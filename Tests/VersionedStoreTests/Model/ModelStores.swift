@@ -16,7 +16,8 @@ struct StoreMaker: Sendable, CustomTestStringConvertible {
   /// The one list of back ends that the suites run on.
   static let all: [StoreMaker] = ObjectFormat.allCases.flatMap { format in
     [
-      StoreMaker(name: "memory", format: format) { MemoryBackend(format: $0) }
+      StoreMaker(name: "memory", format: format) { MemoryBackend(format: $0) },
+      StoreMaker(name: "disk", format: format) { try TemporaryBackend(format: $0) },
     ]
   }
 
@@ -70,4 +71,27 @@ extension Tree {
     }
     return files
   }
+}
+
+/// A repository on disk, in a folder that goes with it.
+final class TemporaryBackend: Backend {
+  private let folder: TemporaryFolder
+  private let backend: GitBackend
+
+  init(format: ObjectFormat) throws {
+    folder = try TemporaryFolder()
+    backend = try GitBackend.create(folder.path + "/store.git", format: format)
+  }
+
+  var format: ObjectFormat { backend.format }
+  var headTarget: RefName { get throws(StoreError) { try backend.headTarget } }
+  func object(_ id: ObjectID) throws(StoreError) -> GitObject { try backend.object(id) }
+  func contains(_ id: ObjectID) throws(StoreError) -> Bool { try backend.contains(id) }
+  func reference(_ name: RefName) throws(StoreError) -> ObjectID? { try backend.reference(name) }
+  func references(under prefix: String) throws(StoreError) -> [(name: RefName, id: ObjectID)] {
+    try backend.references(under: prefix)
+  }
+  func commit(_ batch: Batch) throws(StoreError) { try backend.commit(batch) }
+  func publish() throws(StoreError) { try backend.publish() }
+  func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch { try backend.watch(onChange) }
 }
