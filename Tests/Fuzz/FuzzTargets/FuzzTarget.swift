@@ -21,7 +21,10 @@ public struct FuzzTarget: Sendable {
 
   // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.
   #if DEBUG || FUZZING
-    private static let inside = [dns, facts, firewall, netlink]
+    private static let inside =
+      [
+        dns, facts, firewall, gitAddress, gitAnswer, gitBundle, gitFetch, gitPush, netlink,
+      ]
   #else
     private static let inside: [FuzzTarget] = []
   #endif
