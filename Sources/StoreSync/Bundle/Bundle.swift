@@ -79,7 +79,7 @@ public enum Bundle {
   ) throws(StoreError) -> [RefChange] {
     let (header, pack) = try receive(source, backend, limits)
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
-    let history = History(objects)
+    let history = History(objects, cut: try backend.shallowCommits)
     var changes: [RefChange] = []
     for item in header.references {
       for refspec in refspecs {

@@ -30,7 +30,7 @@ struct Fetch {
     try session.end()
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
     try checkComplete(wanted, pack, shallow, objects)
-    try collectChanges(wanted, objects)
+    try collectChanges(wanted, objects, shallow)
     if fetch.prunes { try collectPruned() }
     guard pack != nil || !result.changes.isEmpty || !shallow.isEmpty else { return result }
     try backend.adopt(pack, refs: result.changes, shallow: shallow)
@@ -60,7 +60,12 @@ struct Fetch {
     let tips = try backend.references(under: "refs/").map(\.id)
     var exchange = try FetchExchange(session, into: backend, request, tips: tips, options)
     let pack = try exchange.run()
-    return (pack, exchange.shallow)
+    var shallow = exchange.shallow
+    // Version 2 says itself where the server's history ends.
+    for id in session.serverShallow {
+      if let pack, try pack.contains(id), !shallow.added.contains(id) { shallow.added.append(id) }
+    }
+    return (pack, shallow)
   }
 
   private func checkFeatures(_ request: FetchRequest) throws(StoreError) {
@@ -81,15 +86,20 @@ struct Fetch {
     let known = try shallow.removed.isEmpty ? backend.references(under: "refs/").map(\.id) : []
     try ObjectSelection.checkComplete(
       wanted.compactMap(\.id), known: known,
-      cut: backend.shallowCommits.union(shallow.added).subtracting(shallow.removed), in: objects)
+      cut: cut(with: shallow), in: objects)
+  }
+
+  /// Commits that are here without their parents afterwards.
+  private func cut(with shallow: ShallowChange) throws(StoreError) -> Set<ObjectID> {
+    try backend.shallowCommits.union(shallow.added).subtracting(shallow.removed)
   }
 
   // MARK: References
 
   private mutating func collectChanges(
-    _ wanted: [RemoteReference], _ objects: any ObjectReader
+    _ wanted: [RemoteReference], _ objects: any ObjectReader, _ shallow: ShallowChange
   ) throws(StoreError) {
-    let history = History(objects)
+    let history = History(objects, cut: try cut(with: shallow))
     var seen: Set<RefName> = []
     for item in wanted {
       for refspec in fetch.refspecs {

@@ -24,7 +24,9 @@ extension ObjectSelection {
     builder.options.usesOffsets = options.offsetDeltas
     builder.options.windowMemory = 32 << 20
     builder.options.deltaMemory = 32 << 20
-    builder.options.largestDelta = 16 << 20
+    // A reader waits: what is larger and stands in no pack as a delta yet goes over whole.
+    builder.options.largestDelta = 512 << 10
+    builder.options.window = 5
     var written = 0
     _ = try builder.write(items, outside: options.isThin ? outside : [], from: ReaderSource(objects)) {
       (bytes) throws(StoreError) in

@@ -119,7 +119,7 @@ struct PushTransaction {
   }
 
   private mutating func refuseRewinds(_ objects: any ObjectReader) throws(StoreError) {
-    let history = History(objects)
+    let history = History(objects, cut: try backend.shallowCommits)
     for command in accepted {
       guard try isRewind(command, objects, history) else { continue }
       rewinds.insert(command.name)
