@@ -39,6 +39,10 @@ import VersionedStore
     #expect(try git.run("rev-list", "--count", "HEAD", in: "clone") == "5")
     try git.run("-c", version, "clone", "-q", "--depth=2", address, "shallow", variables: variables)
     #expect(try git.run("rev-list", "--count", "HEAD", in: "shallow") == "2")
+    // What stock git has packed goes over as it is.
+    try git.run("gc", "-q", in: "store.git")
+    try git.run("-c", version, "clone", "-q", "--mirror", address, "packed", variables: variables)
+    try git.fsck("packed")
   }
 
   @Test func aForcedPushLeavesWhatWasThere() throws {

@@ -52,7 +52,7 @@ private struct ReaderSource: PackSource {
   func object(_ id: ObjectID) throws(StoreError) -> GitObject? { try objects.object(id) }
 
   func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int)? {
-    if let packed { return try packed.kindAndSize(id) }
+    if let found = try packed?.kindAndSize(id) { return found }
     let object = try objects.object(id)
     return (object.kind, object.bytes.count)
   }
