@@ -61,6 +61,32 @@ import VersionedStore
     try git.run("fsck", "--strict", in: "store.git")
   }
 
+  @Test func whenOneReferenceIsChangedMeanwhileTheOthersAreStillPushed() throws {
+    let git = try StockGit()
+    let backend = try GitBackend.create(git.path("store.git"))
+    try git.run("init", "-q", "-b", "main", "work")
+    try git.run("commit", "-q", "--allow-empty", "-m", "first", in: "work")
+    var policy = ServerPolicy.test
+    func push(_ references: String...) throws -> StockGit.Outcome {
+      let serving = try Serving(receive: backend, policy)
+      return try git.attempt(["push", "fd::3"] + references, in: "work", connection: serving.client)
+    }
+    #expect(try push("main", "main:refs/heads/side").isSuccess)
+    let first = try #require(try backend.reference(.branch("main")!))
+    try git.run("commit", "-q", "--allow-empty", "-m", "second", in: "work")
+    policy.check = { (_) throws(StoreError) in
+      // Somebody is faster, after the push has been compared with what is there.
+      let side = RefName.branch("side")!
+      try backend.commit(Batch(refs: [RefChange(side, from: first, to: nil, who: RemoteClientTests.who, why: "test")]))
+      return [:]
+    }
+    let outcome = try push("main", "main:refs/heads/side")
+    #expect(!outcome.isSuccess)
+    #expect(try backend.reference(.branch("main")!)?.hex == git.run("rev-parse", "main", in: "work"))
+    #expect(try backend.reference(.branch("side")!) == nil)
+    try git.run("fsck", "--strict", in: "store.git")
+  }
+
   /// A program in the place of `ssh` that does what the other side's shell would.
   private static func shell(_ git: StockGit) throws -> RemoteOptions {
     try git.write("#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\nexec sh -c \"$1\"\n", to: "ssh")

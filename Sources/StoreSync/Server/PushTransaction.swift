@@ -177,7 +177,7 @@ struct PushTransaction {
 
   /// Somebody changed one of the references while the push was looked at: the others need not wait for it.
   private mutating func storeOneByOne(_ pack: ReceivedPack?, _ commands: [PushCommand]) throws(StoreError) {
-    try backend.adopt(pack, refs: [], shallow: ShallowChange())
+    if let pack, pack.isHere { try backend.adopt(pack, refs: [], shallow: ShallowChange()) }
     for command in commands {
       do throws(StoreError) {
         try backend.commit(Batch(refs: try changes(command)))
