@@ -131,7 +131,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "GitFormat", "HostSystem",
-        "Household", "NameService", "Netlink", "TestSupport", "Uplink", "VersionedStore", "Wire",
+        "Household", "NameService", "Netlink", "StoreSync", "TestSupport", "Uplink", "VersionedStore", "Wire",
       ],
       path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
     .testTarget(
@@ -163,7 +163,11 @@ let package = Package(
       name: "store-writer", dependencies: ["GitFormat", "HostSystem", "VersionedStore"], path: "Tests/StoreWriter",
       swiftSettings: swiftSettings),
     tests("VersionedStore", ["GitFormat", "HostSystem", "store-writer"]),
-    tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore"]),
+    // Our server where stock git expects `ssh`.
+    .executableTarget(
+      name: "store-server", dependencies: ["GitFormat", "HostSystem", "StoreSync", "VersionedStore"],
+      path: "Tests/StoreServer", swiftSettings: swiftSettings),
+    tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore", "store-server"]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household", "Wire"]),

@@ -1,8 +1,8 @@
 # `make fuzz` runs each parser under libFuzzer and AddressSanitizer: FUZZ_SECONDS each, from the committed corpus in
 # Tests/Fuzz/NAME/corpus and what earlier runs found. `make fuzz-NAME` runs one. docs/fuzzing.md says what to do with a crash.
 
-FUZZ_TARGETS := blocklist dhcp-client dhcp-server dns ethernet facts firewall git-delta git-object git-ref git-tree http \
-  netlink pack-entry pack-file pack-index toml zlib
+FUZZ_TARGETS := blocklist dhcp-client dhcp-server dns ethernet facts firewall git-address git-answer git-bundle git-delta \
+  git-fetch git-object git-push git-ref git-tree http netlink pack-entry pack-file pack-index toml zlib
 FUZZ_SECONDS ?= 60
 # 0: another one each time.
 FUZZ_SEED ?= 0
@@ -25,7 +25,7 @@ fuzz-build:
 	$(call install,$(BUILD_PACKAGES))
 	swift build $(FUZZ_FLAGS)
 	swiftc -use-ld=lld -sanitize=fuzzer,address $(FUZZ_BUILD)/release/libFuzzTargets.a -lmnl -lnftnl -lldns -lz \
-	  -ldeflate -lcrypto \
+	  -ldeflate -lcrypto -lcurl \
 	  -o $(FUZZ_BUILD)/lares-fuzz
 
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: fuzz-build

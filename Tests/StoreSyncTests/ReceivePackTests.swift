@@ -124,7 +124,7 @@ import VersionedStore
     policy.check = { (push) throws(StoreError) in
       guard push.options == ["confirm=30"], push.changes.count == 1, let new = push.changes[0].new else { return [:] }
       let tree = try push.objects.commitLinks(new).tree
-      guard let entry = try Directories.entry("lares.toml", of: tree, in: push.objects as! Quarantine) else {
+      guard let entry = try Directories.entry("lares.toml", of: tree, in: push.objects) else {
         return [:]
       }
       guard try push.objects.bytes(entry.id, .blob) == Array("nonsense".utf8) else { return [:] }

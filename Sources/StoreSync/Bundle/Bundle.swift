@@ -79,7 +79,7 @@ public enum Bundle {
   ) throws(StoreError) -> [RefChange] {
     let (header, pack) = try receive(source, backend, limits)
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
-    let history = History(objects)
+    let history = History(objects, cut: try backend.shallowCommits)
     var changes: [RefChange] = []
     for item in header.references {
       for refspec in refspecs {
@@ -87,12 +87,9 @@ public enum Bundle {
           continue
         }
         let old = try backend.reference(name)
-        if old == item.id { continue }
-        if let old, !refspec.isForced {
-          guard try objects.object(old).kind == .commit, try objects.object(item.id).kind == .commit,
-            try history.descends(item.id, from: old)
-          else { continue }
-        }
+        guard old != item.id else { continue }
+        let isForward = try history.isForward(name, from: old, to: item.id)
+        guard refspec.isForced || isForward else { continue }
         changes.append(RefChange(name, from: old, to: item.id, who: who, why: "bundle"))
       }
     }
@@ -113,14 +110,8 @@ public enum Bundle {
     }
     let pack = try PackReceiver(for: backend, limits: limits).receive(from: input)?.pack
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
-    var closure = ObjectSelection(in: objects)
-    closure.wants = header.references.map(\.id)
-    closure.haves = header.prerequisites.map(\.id)
-    closure.cut = try backend.shallowCommits
-    try closure.run()
-    for item in closure.selected {
-      guard try objects.contains(item.id) else { throw .missing(item.id) }
-    }
+    try ObjectSelection.checkComplete(
+      header.references.map(\.id), known: header.prerequisites.map(\.id), cut: backend.shallowCommits, in: objects)
     return (header, pack)
   }
 }

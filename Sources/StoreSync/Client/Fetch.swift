@@ -30,7 +30,7 @@ struct Fetch {
     try session.end()
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
     try checkComplete(wanted, pack, shallow, objects)
-    try collectChanges(wanted, objects)
+    try collectChanges(wanted, objects, shallow)
     if fetch.prunes { try collectPruned() }
     guard pack != nil || !result.changes.isEmpty || !shallow.isEmpty else { return result }
     try backend.adopt(pack, refs: result.changes, shallow: shallow)
@@ -60,7 +60,12 @@ struct Fetch {
     let tips = try backend.references(under: "refs/").map(\.id)
     var exchange = try FetchExchange(session, into: backend, request, tips: tips, options)
     let pack = try exchange.run()
-    return (pack, exchange.shallow)
+    var shallow = exchange.shallow
+    // Version 2 says itself where the server's history ends.
+    for id in session.serverShallow {
+      if let pack, try pack.contains(id), !shallow.added.contains(id) { shallow.added.append(id) }
+    }
+    return (pack, shallow)
   }
 
   private func checkFeatures(_ request: FetchRequest) throws(StoreError) {
@@ -77,30 +82,31 @@ struct Fetch {
     _ wanted: [RemoteReference], _ pack: ReceivedPack?, _ shallow: ShallowChange, _ objects: any ObjectReader
   ) throws(StoreError) {
     guard pack != nil, fetch.filter == nil else { return }
-    var closure = ObjectSelection(in: objects)
-    closure.wants = wanted.compactMap(\.id)
-    closure.cut = try backend.shallowCommits.union(shallow.added).subtracting(shallow.removed)
-    // What was cut off here before may lead on now: it is looked at again.
-    if shallow.removed.isEmpty { closure.haves = try backend.references(under: "refs/").map(\.id) }
-    try closure.run()
-    for item in closure.selected {
-      guard try objects.contains(item.id) else { throw .missing(item.id) }
-    }
+    // What was cut off here before may lead on now: then all of it is looked at.
+    let known = try shallow.removed.isEmpty ? backend.references(under: "refs/").map(\.id) : []
+    try ObjectSelection.checkComplete(
+      wanted.compactMap(\.id), known: known,
+      cut: cut(with: shallow), in: objects)
+  }
+
+  /// Commits that are here without their parents afterwards.
+  private func cut(with shallow: ShallowChange) throws(StoreError) -> Set<ObjectID> {
+    try backend.shallowCommits.union(shallow.added).subtracting(shallow.removed)
   }
 
   // MARK: References
 
   private mutating func collectChanges(
-    _ wanted: [RemoteReference], _ objects: any ObjectReader
+    _ wanted: [RemoteReference], _ objects: any ObjectReader, _ shallow: ShallowChange
   ) throws(StoreError) {
-    let history = History(objects)
+    let history = History(objects, cut: try cut(with: shallow))
     var seen: Set<RefName> = []
     for item in wanted {
       for refspec in fetch.refspecs {
         guard let id = item.id, let name = refspec.destination(for: item.name), seen.insert(name).inserted else {
           continue
         }
-        try collect(name, id, isForced: refspec.isForced, objects, history)
+        try collect(name, id, isForced: refspec.isForced, history)
       }
     }
     guard fetch.followsTags else { return }
@@ -113,24 +119,16 @@ struct Fetch {
   }
 
   private mutating func collect(
-    _ name: RefName, _ id: ObjectID, isForced: Bool, _ objects: any ObjectReader, _ history: History
+    _ name: RefName, _ id: ObjectID, isForced: Bool, _ history: History
   ) throws(StoreError) {
     let old = try backend.reference(name)
     guard old != id else { return }
-    if let old, !isForced, try !isForward(name, old, id, objects, history) {
-      result.refused.append(name)
-    } else {
+    let isForward = try history.isForward(name, from: old, to: id)
+    if isForced || isForward {
       result.changes.append(RefChange(name, from: old, to: id, who: fetch.who, why: "fetch"))
+    } else {
+      result.refused.append(name)
     }
-  }
-
-  private func isForward(
-    _ name: RefName, _ old: ObjectID, _ new: ObjectID, _ objects: any ObjectReader, _ history: History
-  ) throws(StoreError) -> Bool {
-    guard !name.text.hasPrefix("refs/tags/"), try objects.object(old).kind == .commit,
-      try objects.object(new).kind == .commit
-    else { return false }
-    return try history.descends(new, from: old)
   }
 
   private mutating func collectPruned() throws(StoreError) {

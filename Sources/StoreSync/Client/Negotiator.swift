@@ -5,7 +5,6 @@ import VersionedStore
 struct Negotiator {
   private let history: History
   private let objects: any ObjectReader
-  private let shallow: Set<ObjectID>
   private var queue = CommitQueue()
   private var seen: Set<ObjectID> = []
   /// What both sides have; its history need not be told.
@@ -15,9 +14,8 @@ struct Negotiator {
 
   /// - Parameter tips: what the client's references name.
   init(tips: [ObjectID], in objects: any Backend) throws(StoreError) {
-    history = History(objects)
+    history = History(objects, cut: try objects.shallowCommits)
     self.objects = objects
-    shallow = try objects.shallowCommits
     for tip in tips {
       let (target, kind, _) = try objects.peel(tip)
       if kind == .commit { try insert(target) }
@@ -38,7 +36,7 @@ struct Negotiator {
         batch.append(id)
         told.insert(id)
       }
-      for parent in shallow.contains(id) ? [] : try history.link(id).parents {
+      for parent in try history.link(id).parents {
         if isCommon { common.insert(parent) }
         try insert(parent)
       }
@@ -48,7 +46,7 @@ struct Negotiator {
 
   /// The other side has a commit, and with it all before.
   mutating func acknowledge(_ id: ObjectID) throws(StoreError) {
-    guard told.contains(id), common.insert(id).inserted, !shallow.contains(id) else { return }
+    guard told.contains(id), common.insert(id).inserted else { return }
     for parent in try history.link(id).parents { common.insert(parent) }
   }
 

@@ -125,7 +125,7 @@ private struct PushExchange {
     guard let new, try backend.contains(old), try backend.object(old).kind == .commit,
       try backend.object(new).kind == .commit
     else { return true }
-    return try !History(backend).descends(new, from: old)
+    return try !History(backend, cut: backend.shallowCommits).descends(new, from: old)
   }
 
   /// Undo references here, before anything is lost there.

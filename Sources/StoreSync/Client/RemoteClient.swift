@@ -129,7 +129,7 @@ public struct RemoteClient: Sendable {
     var batch = Batch()
     var new = theirs
     if let ours {
-      let history = History(backend)
+      let history = History(backend, cut: try backend.shallowCommits)
       if try history.descends(ours, from: theirs) { return ours }
       if try !history.descends(theirs, from: ours) { (new, batch.objects) = try merge(ours, theirs) }
     }

@@ -11,11 +11,17 @@ final class RemoteSession {
   private let advertised: [RemoteReference]?
   let serverShallow: [ObjectID]
 
+  /// Connects.
+  ///
   /// - Parameter format: the only one that will do; nil: any.
-  init(
-    _ remote: Remote, _ service: Service, _ options: RemoteOptions, format expected: ObjectFormat?
+  convenience init(
+    _ remote: Remote, _ service: Service, _ options: RemoteOptions, format: ObjectFormat?
   ) throws(StoreError) {
-    let connection = try remote.connect(service, options)
+    try self.init(try remote.connect(service, options), service, format: format)
+  }
+
+  /// Reads what the server says first.
+  init(_ connection: any Connection, _ service: Service, format expected: ObjectFormat?) throws(StoreError) {
     self.connection = connection
     do throws(StoreError) {
       let packets = try connection.greeting()

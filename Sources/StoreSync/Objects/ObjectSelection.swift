@@ -173,26 +173,23 @@ struct ObjectSelection {
   }
 
   private mutating func expand(_ step: Step, onto stack: inout [Step]) throws(StoreError) {
-    var knownIDs: Set<ObjectID> = []
-    var knownByName: [ArraySlice<UInt8>: [(kind: ObjectKind, id: ObjectID)]] = [:]
-    for tree in step.known {
-      let bytes = try objects.bytes(tree, .tree)
-      try TreeScan.entries(of: bytes, objects.format) { (entry) throws(StoreError) in
-        knownIDs.insert(entry.id)
-        knownByName[bytes[entry.name], default: []].append((entry.kind, entry.id))
-      }
-    }
+    var known: [KnownTree] = []
+    for tree in step.known { known.append(try KnownTree(objects.bytes(tree, .tree), objects.format)) }
     let bytes = try objects.bytes(step.tree, .tree)
     var below: [Step] = []
     try TreeScan.entries(of: bytes, objects.format) { (entry) throws(StoreError) in
-      guard !knownIDs.contains(entry.id) else { return }
-      let known = (knownByName[bytes[entry.name]] ?? []).filter { $0.kind == entry.kind }.map(\.id)
+      var before: [ObjectID] = []
+      for index in known.indices {
+        if let old = known[index].advance(to: entry, of: bytes) { before.append(old) }
+      }
+      guard !before.contains(entry.id), !seen.contains(entry.id) else { return }
+      for index in known.indices where known[index].hasElsewhere(entry.id) { return }
       let path = step.path.appending(bytes[entry.name])
       if entry.kind == .tree {
-        below.append(Step(tree: entry.id, known: known, depth: step.depth + 1, path: path))
-      } else if !seen.contains(entry.id), try admits(blob: entry.id, depth: step.depth + 1) {
+        below.append(Step(tree: entry.id, known: before, depth: step.depth + 1, path: path))
+      } else if try admits(blob: entry.id, depth: step.depth + 1) {
         try select(entry.id, .blob, at: path)
-        if let old = known.first { replaced.append(PackItem(old, path: path)) }
+        if let old = before.first { replaced.append(PackItem(old, path: path)) }
       }
     }
     stack.append(contentsOf: below.reversed())
@@ -204,6 +201,27 @@ struct ObjectSelection {
     case .noBlobs: false
     case .blobLimit(let limit): try objects.bytes(blob, .blob).count < limit
     case .treeDepth(let limit): depth < limit
+    }
+  }
+}
+
+extension ObjectSelection {
+  /// Looks whether everything is there that some objects reach.
+  ///
+  /// - Parameters:
+  ///   - known: commits and tags below which everything is there, without a look.
+  ///   - cut: commits whose parents need not be there.
+  /// - Throws: `.missing` with the first that is not.
+  static func checkComplete(
+    _ wants: [ObjectID], known: [ObjectID], cut: Set<ObjectID>, in objects: any ObjectReader
+  ) throws(StoreError) {
+    var closure = ObjectSelection(in: objects)
+    closure.wants = wants
+    closure.haves = known
+    closure.cut = cut
+    try closure.run()
+    for item in closure.selected {
+      guard try objects.contains(item.id) else { throw .missing(item.id) }
     }
   }
 }

@@ -24,7 +24,9 @@ extension ObjectSelection {
     builder.options.usesOffsets = options.offsetDeltas
     builder.options.windowMemory = 32 << 20
     builder.options.deltaMemory = 32 << 20
-    builder.options.largestDelta = 16 << 20
+    // A reader waits: what is larger and stands in no pack as a delta yet goes over whole.
+    builder.options.largestDelta = 512 << 10
+    builder.options.window = 5
     var written = 0
     _ = try builder.write(items, outside: options.isThin ? outside : [], from: ReaderSource(objects)) {
       (bytes) throws(StoreError) in
@@ -42,7 +44,7 @@ private struct ReaderSource: PackSource {
 
   init(_ objects: any ObjectReader) {
     self.objects = objects
-    packed = objects as? any PackSource
+    packed = (objects as? any Backend)?.packSource
   }
 
   var format: ObjectFormat { objects.format }
@@ -50,7 +52,7 @@ private struct ReaderSource: PackSource {
   func object(_ id: ObjectID) throws(StoreError) -> GitObject? { try objects.object(id) }
 
   func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int)? {
-    if let packed { return try packed.kindAndSize(id) }
+    if let found = try packed?.kindAndSize(id) { return found }
     let object = try objects.object(id)
     return (object.kind, object.bytes.count)
   }

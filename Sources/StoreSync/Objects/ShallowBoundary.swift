@@ -21,12 +21,27 @@ struct ShallowBoundary: Equatable {
     switch deepening {
     case .depth(let depth): ends = try boundary(tips, depth: depth, history)
     case .relative(let depth):
-      let reachable = try Self.commits(from: tips, history).intersection(clientShallow)
+      let reachable = try history.commits(from: tips).intersection(clientShallow)
       ends = try boundary(reachable.sorted(), depth: depth == .max ? depth : depth + 1, history)
     case .since(let time, _): ends = try boundary(tips, since: time, excluded: excluded, history)
     }
     shallow = ends.subtracting(clientShallow).sorted()
     unshallow = clientShallow.filter { within.contains($0) && !ends.contains($0) }.sorted()
+  }
+
+  /// Where nothing is asked to end: only where the server's own history does.
+  init(serverShallow: Set<ObjectID>, clientShallow: Set<ObjectID>) {
+    shallow = serverShallow.subtracting(clientShallow).sorted()
+  }
+
+  /// Those of some commits that are not within the depth.
+  func beyond(_ commits: Set<ObjectID>) -> Set<ObjectID> { commits.subtracting(within) }
+
+  /// Adds where the server's own history ends.
+  mutating func end(at serverShallow: Set<ObjectID>, clientShallow: Set<ObjectID>) {
+    let known = clientShallow.union(shallow)
+    shallow += serverShallow.subtracting(known).sorted()
+    unshallow.removeAll { serverShallow.contains($0) }
   }
 
   /// Breadth first; a commit's depth is the least of its ways.
@@ -57,7 +72,7 @@ struct ShallowBoundary: Equatable {
   private mutating func boundary(
     _ tips: [ObjectID], since: Int64?, excluded: [ObjectID], _ history: History
   ) throws(StoreError) -> Set<ObjectID> {
-    let out = try Self.commits(from: excluded, history)
+    let out = try history.commits(from: excluded)
     func isIn(_ id: ObjectID) throws(StoreError) -> Bool {
       guard !out.contains(id) else { return false }
       guard let since else { return true }
@@ -83,14 +98,5 @@ struct ShallowBoundary: Equatable {
       }
     }
     return ends
-  }
-
-  private static func commits(from tips: [ObjectID], _ history: History) throws(StoreError) -> Set<ObjectID> {
-    var found = Set(tips)
-    var stack = tips
-    while let commit = stack.popLast() {
-      for parent in try history.link(commit).parents where found.insert(parent).inserted { stack.append(parent) }
-    }
-    return found
   }
 }

@@ -25,7 +25,7 @@ struct DeltaResolver {
     self.limits = limits
     self.unpacked = unpacked
     self.check = check
-    waiting = WaitingBases(path: file.path + ".bases")
+    waiting = WaitingBases(path: file.path + ".bases", heldLimit: limits.waitingBytes)
     for (index, entry) in entries.enumerated() {
       switch entry.content {
       case .object: break
@@ -163,9 +163,12 @@ private struct WaitingBases {
   private let path: String
 
   /// Bytes of bases that stay in memory, besides the lowest one.
-  private static let heldLimit = 32 << 20
+  private let heldLimit: Int
 
-  init(path: String) { self.path = path }
+  init(path: String, heldLimit: Int) {
+    self.path = path
+    self.heldLimit = heldLimit
+  }
 
   var depth: Int { stack.count }
 
@@ -174,7 +177,7 @@ private struct WaitingBases {
     if let top = stack.indices.last {
       if stack[top].children.isEmpty {
         forget(top)
-      } else if held > Self.heldLimit {
+      } else if held > heldLimit {
         try putAway(top)
       }
     }

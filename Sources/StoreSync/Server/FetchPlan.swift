@@ -10,15 +10,18 @@ final class FetchPlan {
   private(set) var common: [ObjectID] = []
   private var commonSet: Set<ObjectID> = []
   private let history: History
+  /// Where our own history ends.
+  private let cut: Set<ObjectID>
   private var reachable: ReachableCommits?
   private var wantedCommits: [ObjectID] = []
   private(set) var boundary: ShallowBoundary?
 
-  init(_ backend: any Backend, _ visible: VisibleReferences, _ request: FetchRequest) {
+  init(_ backend: any Backend, _ visible: VisibleReferences, _ request: FetchRequest) throws(StoreError) {
     self.backend = backend
     self.visible = visible
     self.request = request
-    history = History(backend)
+    cut = try backend.shallowCommits
+    history = History(backend, cut: cut)
   }
 
   // MARK: What is wanted
@@ -29,6 +32,7 @@ final class FetchPlan {
   func checkWants(onlyTips: Bool) throws(StoreError) {
     let tips = visible.tips
     var others: [ObjectID] = []
+    request.wants = Set(request.wants).sorted()
     for want in request.wants where !tips.contains(want) {
       guard !onlyTips, try backend.contains(want) else { throw Self.notOurs(want) }
       others.append(want)
@@ -56,6 +60,7 @@ final class FetchPlan {
     // Trees and blobs one by one are what partial clones ask for later.
     var everything = ObjectSelection(in: backend)
     everything.wants = visible.references.compactMap(\.id)
+    everything.cut = cut
     try everything.run()
     if let hidden = others.first(where: { !everything.contains($0) }) { throw Self.notOurs(hidden) }
   }
@@ -69,13 +74,18 @@ final class FetchPlan {
         let (target, kind, _) = try backend.peel(id)
         if kind == .commit { tips.append(target) }
       }
-      reachable = try ReachableCommits(from: tips, history, in: backend)
+      reachable = try ReachableCommits(from: tips, history)
     }
     return try reachable!.contains(commit)
   }
 
   private func computeBoundary() throws(StoreError) {
-    guard let deepening = request.deepening else { return }
+    let ends = try cut.isEmpty ? [] : cut.intersection(history.commits(from: wantedCommits))
+    let clientShallow = Set(request.shallow)
+    guard let deepening = request.deepening else {
+      if !ends.isEmpty { boundary = ShallowBoundary(serverShallow: ends, clientShallow: clientShallow) }
+      return
+    }
     var excluded: [ObjectID] = []
     if case .since(_, let names) = deepening {
       for name in names {
@@ -86,8 +96,11 @@ final class FetchPlan {
         excluded.append(try backend.peel(id).target)
       }
     }
-    boundary = try ShallowBoundary(
-      deepening, tips: wantedCommits, clientShallow: Set(request.shallow), excluded: excluded, history)
+    var boundary = try ShallowBoundary(
+      deepening, tips: wantedCommits, clientShallow: clientShallow, excluded: excluded, history)
+    // A commit within the depth may be one whose parents are not here.
+    boundary.end(at: ends.subtracting(boundary.beyond(ends)), clientShallow: clientShallow)
+    self.boundary = boundary
   }
 
   // MARK: Negotiation
@@ -127,7 +140,7 @@ final class FetchPlan {
     selection.wants = request.wants
     selection.haves = common
     selection.filter = request.filter
-    selection.cut = Set(request.shallow)
+    selection.cut = cut.union(request.shallow)
     if let boundary {
       selection.cut.formUnion(boundary.shallow)
       for commit in boundary.unshallow {

@@ -119,7 +119,7 @@ struct PushTransaction {
   }
 
   private mutating func refuseRewinds(_ objects: any ObjectReader) throws(StoreError) {
-    let history = History(objects)
+    let history = History(objects, cut: try backend.shallowCommits)
     for command in accepted {
       guard try isRewind(command, objects, history) else { continue }
       rewinds.insert(command.name)
@@ -177,7 +177,7 @@ struct PushTransaction {
 
   /// Somebody changed one of the references while the push was looked at: the others need not wait for it.
   private mutating func storeOneByOne(_ pack: ReceivedPack?, _ commands: [PushCommand]) throws(StoreError) {
-    try backend.adopt(pack, refs: [], shallow: ShallowChange())
+    if let pack, pack.isHere { try backend.adopt(pack, refs: [], shallow: ShallowChange()) }
     for command in commands {
       do throws(StoreError) {
         try backend.commit(Batch(refs: try changes(command)))

@@ -61,6 +61,8 @@ public struct ReceiveLimits: Equatable, Sendable {
   public var deltaDepth = 4_096
   /// Bytes that all objects of a pack have together, once unpacked.
   public var unpackedBytes = 64 << 30
+  /// Bytes of bases of deltas that wait in memory; more wait in a file.
+  public var waitingBytes = 32 << 20
   /// References that one push changes.
   public var references = 10_000
 

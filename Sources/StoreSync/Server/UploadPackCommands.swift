@@ -98,7 +98,7 @@ extension UploadPackServer {
       request.wants.append(id)
     }
     let packets = PacketWriter(sink)
-    let plan = FetchPlan(backend, visible, request)
+    let plan = try FetchPlan(backend, visible, request)
     try plan.checkWants(onlyTips: false)
     guard try acknowledge(plan, packets) else { return try packets.send() }
     try tellShallow(plan, packets)

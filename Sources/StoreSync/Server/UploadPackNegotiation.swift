@@ -12,7 +12,9 @@ extension UploadPackServer {
     if visible.headIsVisible { capabilities.add("symref=HEAD:\(visible.head)") }
     capabilities.add("object-format=\(backend.format.rawValue)")
     capabilities.add("agent=\(Agent.name)")
-    return ReferenceAdvertisement(references: visible.references, capabilities: capabilities)
+    var advertisement = ReferenceAdvertisement(references: visible.references, capabilities: capabilities)
+    advertisement.shallow = try backend.shallowCommits.sorted()
+    return advertisement
   }
 
   /// How the client wants to hear what is common.
@@ -20,10 +22,11 @@ extension UploadPackServer {
 
   func answerUploadRequest(_ requests: PacketReader, _ sink: any ByteSink) throws(StoreError) {
     guard let (request, capabilities) = try readUploadRequest(requests) else { return }
-    let plan = FetchPlan(backend, try VisibleReferences(backend, policy), request)
+    let plan = try FetchPlan(backend, try VisibleReferences(backend, policy), request)
     try plan.checkWants(onlyTips: !isStateless)
     let packets = PacketWriter(sink)
-    if let boundary = plan.boundary {
+    // Without deepening the list of references has said where our history ends.
+    if let boundary = plan.boundary, request.deepening != nil {
       for id in boundary.shallow { try packets.line("shallow \(id)") }
       for id in boundary.unshallow { try packets.line("unshallow \(id)") }
       try packets.write(.flush)

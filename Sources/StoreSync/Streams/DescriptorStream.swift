@@ -24,7 +24,8 @@ public final class DescriptorStream: ByteStream {
     self.init(reading: number, writing: number, isOwner: true, idleSeconds: idleSeconds)
   }
 
-  /// Uses two descriptors that somebody else closes, such as standard input and output.
+  /// Uses two descriptors that somebody else closes, such as standard input and output. Where they are pipes, the end of
+  /// the reader is a SIGPIPE to the process, unless that ignores it; sockets only fail.
   public convenience init(reading: Int32, writing: Int32, idleSeconds: Int = idleSeconds) {
     self.init(reading: reading, writing: writing, isOwner: false, idleSeconds: idleSeconds)
   }

@@ -81,6 +81,9 @@ public protocol Backend: ObjectReader {
   func adopt(_ pack: ReceivedPack?, refs: [RefChange], shallow: ShallowChange) throws(StoreError)
   /// A new folder where a pack can be received; on the file system of the repository where it is on one.
   func makeQuarantine() throws(StoreError) -> String
+  /// The repository's packs, for whoever makes another of what is in them; objects may be missing that are not in packs
+  /// yet. nil where there are none.
+  var packSource: (any PackSource)? { get }
   /// Commits that are here without their parents.
   var shallowCommits: Set<ObjectID> { get throws(StoreError) }
   /// Makes all acknowledged changes visible to other programs that read the repository by its format.

@@ -42,6 +42,9 @@ public final class ReceivedPack: ObjectReader {
   public var packPath: String { "\(folder)/pack/\(name).pack" }
   public var indexPath: String { "\(folder)/pack/\(name).idx" }
 
+  /// Whether no back end has taken its files. A change of references that failed may have come after that.
+  public var isHere: Bool { access(packPath, F_OK) == 0 }
+
   public func object(_ id: ObjectID) throws(StoreError) -> GitObject {
     guard let object = try objects.object(id) else { throw .missing(id) }
     return object
@@ -76,6 +79,8 @@ public struct ShallowChange: Equatable, Sendable {
 }
 
 extension Backend {
+  public var packSource: (any PackSource)? { nil }
+
   public var shallowCommits: Set<ObjectID> { get throws(StoreError) { [] } }
 
   public func makeQuarantine() throws(StoreError) -> String {

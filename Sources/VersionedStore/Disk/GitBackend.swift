@@ -116,6 +116,8 @@ public final class GitBackend: Backend {
     }
   }
 
+  public var packSource: (any PackSource)? { packs }
+
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
     if queue.hasEntry(id) { return true }
     if packs.contains(id) { return true }

@@ -22,7 +22,10 @@ public struct FuzzTarget: Sendable {
 
   // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.
   #if DEBUG || FUZZING
-    private static let inside = [dns, facts, firewall, netlink, packFile]
+    private static let inside =
+      [
+        dns, facts, firewall, gitAddress, gitAnswer, gitBundle, gitFetch, gitPush, netlink, packFile,
+      ]
   #else
     private static let inside: [FuzzTarget] = []
   #endif
