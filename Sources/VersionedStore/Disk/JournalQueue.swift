@@ -158,9 +158,11 @@ final class JournalQueue: Sendable {
     if current == nil {
       let now = Clock.now
       let (newest, isDue) = monitor.withLock {
-        let since = state.lockedSince[name]
+        let newest = state.unpublished.newest(name)
+        // Another process may have let go of what this one locked.
+        let since = newest == nil ? nil : state.lockedSince[name]
         let isTired = since.map { now.nanoseconds - $0.nanoseconds > Self.longestHold } ?? false
-        return (state.unpublished.newest(name), isTired || state.restsUntil[name].map { $0 > now } ?? false)
+        return (newest, isTired || state.restsUntil[name].map { $0 > now } ?? false)
       }
       if isDue { return false }
       current = newest

@@ -89,7 +89,8 @@ import Testing
       own += 1
       try commit(store, "own", "\(own)", on: .main)
       if pushed % 3 == 0 { try git(path, "gc", "--quiet") }
-      #expect(try git(path, "fsck", "--strict", "--no-dangling") == "")
+      // Git lists objects first and reads logs of references later: entries made meanwhile seem wrong to it.
+      #expect(try git(path, "fsck", "--strict", "--no-dangling", "--no-reflogs") == "")
       #expect(try git(path, "log", "--oneline", "-n", "1", "main") != "")
     }
     var acknowledged: [Int] = []

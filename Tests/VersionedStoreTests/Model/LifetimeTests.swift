@@ -1,3 +1,4 @@
+import GitFormat
 import TestSupport
 import Testing
 
