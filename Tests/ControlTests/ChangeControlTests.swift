@@ -30,6 +30,10 @@ private struct MemoryHistory: ConfigurationHistory {
     try write()
     commits.append(commit)
   }
+  mutating func adopt(_ commits: [Commit]) throws {
+    try write()
+    self.commits += commits
+  }
   mutating func setProvisional(_ provisional: Provisional?) throws {
     try write()
     self.provisional = provisional
