@@ -42,8 +42,10 @@ public enum SyncPoint: String, Sendable, CaseIterable {
   case pack, packIndex, packFolder
   /// A reference's file, its folder, the folders above that were made for it, and its log.
   case reference, referenceFolder, reflog
-  /// The file of packed references.
+  /// The file of packed references, and the folder that has it.
   case packedReferences
+  /// The list of commits without parents, and the folder that has it.
+  case shallow
 }
 
 /// The only way in which the store changes a disk: what it does can be recorded, refused and cut off by a test.

@@ -20,9 +20,9 @@ public final class GitBackend: Backend {
   public let recoveryNotes: [String]
 
   private let layer: FileLayer
-  private let references: References
+  let references: References
   private let queue: JournalQueue
-  private let publisher: Publisher
+  let publisher: Publisher
   private let packs: PackSet
   private let thread: PublishingThread
   /// Keeps others from thinking that they are alone.

@@ -150,7 +150,9 @@ private struct JournalReader {
   }
 
   private mutating func refChange() -> RefChange? {
-    guard let text = text(), let name = RefName(String(decoding: text, as: UTF8.self)), let flags = byte() else { return nil }
+    guard let text = text(), let name = RefName(String(decoding: text, as: UTF8.self)), let flags = byte() else {
+      return nil
+    }
     let old = flags & 1 == 0 ? nil : id()
     let new = flags & 2 == 0 ? nil : id()
     guard (old == nil) == (flags & 1 == 0), (new == nil) == (flags & 2 == 0),

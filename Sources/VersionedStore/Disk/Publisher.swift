@@ -9,7 +9,7 @@ final class Publisher: Sendable {
   private let format: ObjectFormat
   private let queue: JournalQueue
   private let references: References
-  private let layer: FileLayer
+  let layer: FileLayer
   /// One at a time in this process, and by the lock of this file in all.
   private let turn = Monitor()
   private let lock: Descriptor
@@ -93,18 +93,31 @@ final class Publisher: Sendable {
     let bytes = pack.bytes
     // Not within `objects`: a collector of stock Git removes files there that it does not know.
     let temporary = "\(folder)/lares/pack-\(getpid())-\(name)"
-    let final = "\(folder)/objects/pack/pack-\(name)"
     do throws(SystemError) {
       try layer.create(temporary + ".pack", with: bytes, mode: 0o440, sync: .pack)
       try layer.create(temporary + ".idx", with: index, mode: 0o440, sync: .packIndex)
-      if !File.isThere(final + ".keep") { try layer.link(mark, final + ".keep") }
-      try layer.rename(temporary + ".pack", final + ".pack")
-      // With it the pack can be seen.
-      try layer.rename(temporary + ".idx", final + ".idx")
-      try layer.syncFolder("\(folder)/objects/pack", .packFolder)
     } catch {
       unlink(temporary + ".pack")
       unlink(temporary + ".idx")
+      throw .system(error)
+    }
+    return try place(pack: temporary + ".pack", index: temporary + ".idx", name: "pack-\(name)")
+  }
+
+  /// Moves the files of a pack, which are on the disk, to where they are found.
+  ///
+  /// - Returns: the file that keeps collectors from it until `release`.
+  func place(pack: String, index: String, name: String) throws(StoreError) -> String {
+    let final = "\(folder)/objects/pack/\(name)"
+    do throws(SystemError) {
+      if !File.isThere(final + ".keep") { try layer.link(mark, final + ".keep") }
+      try layer.rename(pack, final + ".pack")
+      // With it the pack can be seen.
+      try layer.rename(index, final + ".idx")
+      try layer.syncFolder("\(folder)/objects/pack", .packFolder)
+    } catch {
+      unlink(pack)
+      unlink(index)
       throw .system(error)
     }
     return final + ".keep"
@@ -119,6 +132,9 @@ final class Publisher: Sendable {
     try onDisk { () throws(SystemError) in
       for name in File.list(folder + "/lares") where name.hasPrefix("pack-") || name.hasSuffix(".new") {
         try layer.remove("\(folder)/lares/\(name)")
+      }
+      for name in File.list(folder + "/lares") where name.hasPrefix(Self.incomingPrefix) {
+        ReceivedPack.remove("\(folder)/lares/\(name)")
       }
       let ours = FileIdentity(path: mark)?.inode
       for name in File.list(folder + "/objects/pack") where name.hasSuffix(".keep") {

@@ -9,7 +9,7 @@ import Synchronization
 final class References: Sendable {
   let folder: String
   let format: ObjectFormat
-  private let layer: FileLayer
+  let layer: FileLayer
   /// What `packed-refs` said when the file had this identity.
   private let packedCache = Mutex<(identity: FileIdentity, refs: [RefName: ObjectID])?>(nil)
   private let temporaryNumber = Atomic<Int>(0)
@@ -202,28 +202,34 @@ final class References: Sendable {
 
   private func rewritePacked(without name: RefName) throws(StoreError) {
     let path = folder + "/packed-refs"
-    let lock = path + ".lock"
-    try waitForLock(lock)
-    defer { try? layer.remove(lock) }
-    let temporary = temporaryPath()
-    do throws(SystemError) {
-      var kept: [ArraySlice<UInt8>] = []
-      var isDropped = false
-      for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
-        // A line that begins with ^ belongs to the reference before it.
-        if line.first != UInt8(ascii: "^") {
-          isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
+    try withLock(path + ".lock") { () throws(StoreError) in
+      let temporary = temporaryPath()
+      do throws(SystemError) {
+        var kept: [ArraySlice<UInt8>] = []
+        var isDropped = false
+        for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
+          // A line that begins with ^ belongs to the reference before it.
+          if line.first != UInt8(ascii: "^") {
+            isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
+          }
+          if !isDropped { kept.append(line) }
         }
-        if !isDropped { kept.append(line) }
+        let bytes = Array(kept.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
+        try layer.create(temporary, with: bytes, sync: .packedReferences)
+        try layer.rename(temporary, path)
+        try layer.syncFolder(folder, .packedReferences)
+      } catch {
+        unlink(temporary)
+        throw .system(error)
       }
-      let bytes = Array(kept.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
-      try layer.create(temporary, with: bytes, sync: .packedReferences)
-      try layer.rename(temporary, path)
-      try layer.syncFolder(folder, .packedReferences)
-    } catch {
-      unlink(temporary)
-      throw .system(error)
     }
+  }
+
+  /// Runs with a lock that others hold for moments only.
+  func withLock(_ path: String, _ body: () throws(StoreError) -> Void) throws(StoreError) {
+    try waitForLock(path)
+    defer { try? layer.remove(path) }
+    try body()
   }
 
   /// Takes a lock that others hold for moments only.
@@ -333,7 +339,7 @@ final class References: Sendable {
     try layer.removeFolder(path)
   }
 
-  private func temporaryPath() -> String {
+  func temporaryPath() -> String {
     let number = temporaryNumber.add(1, ordering: .relaxed).newValue
     return "\(folder)/lares/ref-\(getpid())-\(number).new"
   }

@@ -12,8 +12,10 @@ import Testing
     let folder: TemporaryFolder
     let disk: RecordedDisk
     var commits: [ObjectID] = []
-    /// After this event the repository has to be there.
+    /// After this event the repository has to be there,
     var created = 0
+    /// and after this one it knows that its first commit has no parents here.
+    var madeShallow = 0
 
     var path: String { folder.path + "/store.git" }
 
@@ -36,6 +38,9 @@ import Testing
         }
         try store.publish()
       }
+      let store = try GitBackend(opening: path, layer: layer, publishAfterMilliseconds: 1 << 40)
+      try store.adopt(nil, refs: [], shallow: ShallowChange(added: [commits[0]]))
+      madeShallow = disk.count
     }
 
     /// A branch is made, packed as `git pack-refs` does, and deleted.
@@ -69,6 +74,9 @@ import Testing
       do {
         let store = try GitBackend(opening: path)
         head = try store.reference(.main)
+        if event >= madeShallow, try store.shallowCommits != [commits[0]] {
+          return "the list of shallow commits is lost"
+        }
       } catch {
         return "opening: \(error)"
       }
