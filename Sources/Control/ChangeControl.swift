@@ -90,7 +90,7 @@ public struct ChangeControl<History: ConfigurationHistory> {
     guard let last = commits.last else { throw ControlError.nothingToCommit }
     let head = try head()
     let window = head?.files == last.files ? nil : window
-    try put(last, in: window, owner: owner, after: head, now: now) { try $0.adopt(commits) }
+    try put(last, in: window, owner: owner, after: head, now: now) { try $0.adopt(commits, by: owner) }
   }
 
   /// Refuses a second change while one is provisional.
@@ -99,7 +99,8 @@ public struct ChangeControl<History: ConfigurationHistory> {
     throw ControlError.windowOpen(commit: open.commit, owner: open.owner, secondsLeft: secondsLeft)
   }
 
-  private static func check(_ window: Int?) throws {
+  /// Refuses a window that cannot be kept.
+  static func check(_ window: Int?) throws {
     if let window, !windowRange.contains(window) { throw ControlError.badWindow(window) }
   }
 

@@ -61,7 +61,9 @@ public protocol ConfigurationHistory {
   mutating func append(_ commit: Commit) throws
   /// Makes commits that came from outside the newest, all or none. They are in order and go on from `newest`. When it
   /// returns, they survive power loss.
-  mutating func adopt(_ commits: [Commit]) throws
+  ///
+  /// - Parameter owner: who pushed them.
+  mutating func adopt(_ commits: [Commit], by owner: String) throws
   /// The mark of an open window, which lasts like a commit.
   var provisional: Provisional? { get }
   mutating func setProvisional(_ provisional: Provisional?) throws

@@ -1,4 +1,5 @@
 import GitFormat
+import Glibc
 import HostSystem
 import Household
 import VersionedStore
@@ -177,10 +178,12 @@ struct ConfigurationStore {
     return commits
   }
 
-  mutating func adopt(_ commits: [Commit]) throws {
+  mutating func adopt(_ commits: [Commit], by owner: String) throws {
     let added = commits.compactMap { $0.id.flatMap { ObjectID(hex: $0) } }
     guard let tip = added.last, added.count == commits.count else { throw ControlError.nothingToCommit }
-    try branch.testAndSet(head: ids.last, to: tip, why: "push")
+    let who = Signature(name: owner, email: "\(owner)@lares", time: Clock.wall)
+    try repository.store(
+      Batch(refs: [RefChange(Self.main, from: ids.last, to: tip, who: who, why: "push")]))
     for (commit, id) in zip(commits, added) { take(commit, id) }
   }
 
@@ -205,6 +208,8 @@ extension StoreError {
   var isDamage: Bool {
     switch self {
     case .missing, .wrongKind, .malformed, .damaged, .notFound, .noBranch, .invalid, .tooLarge: true
+    // Something that belongs to every repository is not there, or is no folder.
+    case .system(let error): [ENOENT, ENOTDIR, EISDIR].contains(error.code)
     default: false
     }
   }

@@ -161,7 +161,7 @@ extension ControlDaemon {
     if wanted.commit == nil, change.window(now: Clock.now) != nil {
       return try endProvisional(why: "\(author) did not keep it", by: author)
     }
-    let number = try wanted.commit.map { try change.history.number(of: $0.text) } ?? change.history.newest - 1
+    let number = try wanted.commit.map { try change.history.number(of: $0.text) } ?? commitBefore()
     let target = try usingStore { try change.history.commit(number) }
     let before = try? candidate.read()
     if wanted.discard != true, let before, try before != committed(), before != target.files {
@@ -172,6 +172,17 @@ extension ControlDaemon {
       window: window(wanted.window), undoes: change.history.newest)
     try candidate.write(target.files, before: before ?? [:])
     return report
+  }
+
+  /// The newest commit with other files than those in force that nobody has undone.
+  private func commitBefore() throws -> Int {
+    let files = try committed()
+    let summaries = try usingStore { try change.history.summaries() }
+    let undone = Set(summaries.compactMap(\.undoes))
+    for summary in summaries where !undone.contains(summary.number) {
+      if try usingStore({ try change.history.commit(summary.number).files }) != files { return summary.number }
+    }
+    throw ControlError.nothingBefore
   }
 
   /// Undoes the provisional commit before its window ends.

@@ -68,6 +68,7 @@ extension ControlDaemon {
     try change.requireNoWindow(now: Clock.now)
     let edited = try? candidate.read()
     if let edited, let head = try change.head(), edited != head.files { throw ControlError.candidateInTheWay }
+    try ChangeControl<StoreHistory>.check(window(wanted.window))
     if let files = wanted.files {
       _ = try checkedPush(files)
       return ChangeReport(commit: change.history.newest, changes: [], confirmWithin: nil)

@@ -209,11 +209,10 @@ public final class ControlDaemon {
 
   private func reopenStore(because why: String) {
     if !why.isEmpty { log.error("the history could not be used, opening it again: \(why)") }
-    var history = change.history
-    history.reopen()
+    change.history.reopen()
     do {
       let resumed = try ChangeControl.resume(
-        history, boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
+        change.history, boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
       change = resumed.control
       for note in change.history.notes { log.warning(note) }
       publishHead()

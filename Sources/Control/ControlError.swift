@@ -16,6 +16,7 @@ public enum ControlError: Error, Equatable, Sendable {
   /// The history cannot be used just now; the value says why.
   case historyClosed(String)
   case notBisecting
+  case nothingBefore
   case nothingCommitted
   case invalidConfiguration([String])
   case unknownDevice(String, nearest: String?)
@@ -35,7 +36,7 @@ public enum ControlError: Error, Equatable, Sendable {
     case .noSuchCommit, .noSuchRevision, .unknownDevice, .noSuchSecret, .notFound: 404
     case .wrongMethod: 405
     case .windowOpen, .nothingToConfirm, .connectionTooOld, .nothingToCommit, .candidateDiffers, .candidateInTheWay,
-      .pushDiverges, .notBisecting, .nothingCommitted, .notPaused:
+      .pushDiverges, .notBisecting, .nothingBefore, .nothingCommitted, .notPaused:
       409
     case .invalidConfiguration: 422
     case .historyClosed: 503
@@ -65,6 +66,7 @@ extension ControlError: CustomStringConvertible {
       "there is no commit, branch or tag \"\(text)\"; lares history has the numbers and names of commits"
     case .historyClosed(let why): "nothing can be changed or looked up, for the history cannot be used: \(why)"
     case .notBisecting: "no search is going on: lares bisect start BAD GOOD begins one"
+    case .nothingBefore: "there is no earlier configuration to go back to; lares history lists the commits"
     case .nothingCommitted: "no configuration has been committed yet"
     case .invalidConfiguration(let lines): lines.joined(separator: "\n")
     case .unknownDevice(let name, let nearest):

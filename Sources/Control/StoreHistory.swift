@@ -158,9 +158,9 @@ public struct StoreHistory: ConfigurationHistory {
     try store?.append(commit)
   }
 
-  public mutating func adopt(_ commits: [Commit]) throws {
+  public mutating func adopt(_ commits: [Commit], by owner: String) throws {
     guard store != nil else { throw closed }
-    try store?.adopt(commits)
+    try store?.adopt(commits, by: owner)
   }
 
   public mutating func setProvisional(_ provisional: Provisional?) throws {

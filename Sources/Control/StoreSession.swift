@@ -31,12 +31,21 @@ public struct StoreSession {
     self.person = Signature(name: person, email: "\(person)@lares", time: Clock.wall)
   }
 
+  /// A configuration is small, whatever its history.
+  private static var limits: ReceiveLimits {
+    var limits = ReceiveLimits()
+    (limits.packBytes, limits.unpackedBytes, limits.objectBytes) = (64 << 20, 512 << 20, 16 << 20)
+    (limits.objects, limits.references) = (200_000, 1_000)
+    return limits
+  }
+
   /// Serves until the client has what it wanted.
   ///
   /// - Throws: what went wrong, after the client was told.
   public func serve(_ client: consuming Descriptor) throws {
     let stream = DescriptorStream(socket: client)
     var policy = ServerPolicy(person: person, now: { Clock.wall })
+    policy.limits = Self.limits
     switch service {
     case .uploadPack: try serveUploadPack(backend, stream, policy, version: version)
     case .receivePack:
@@ -76,7 +85,8 @@ private final class PushToControl: Backend {
       for change in push.changes where change.name == ConfigurationStore.main {
         guard let tip = change.new else { continue }
         let files = try ConfigurationTree.files(of: VersionedStore.Commit(tip, in: push.objects).tree)
-        let _: ChangeReport = try control.send("POST", "/v1/push", PushRequest(commit: tip.hex, files: files))
+        let _: ChangeReport = try control.send(
+          "POST", "/v1/push", PushRequest(commit: tip.hex, files: files, window: state.withLock(\.window)))
       }
       return [:]
     } catch let error as StoreError {

@@ -30,7 +30,7 @@ private struct MemoryHistory: ConfigurationHistory {
     try write()
     commits.append(commit)
   }
-  mutating func adopt(_ commits: [Commit]) throws {
+  mutating func adopt(_ commits: [Commit], by owner: String) throws {
     try write()
     self.commits += commits
   }
