@@ -66,7 +66,7 @@ extension ControlDaemon {
     guard let head = try change.head(), let original = head.id else { throw ControlError.nothingCommitted }
     guard try candidate.read() == head.files else { throw ControlError.candidateDiffers }
     guard let good = wanted.good else {
-      throw ControlError.badRequest("name a commit that was good: lares bisect start BAD GOOD")
+      throw ControlError.badRequest("name a commit that was good: lares bisect start GOOD BAD")
     }
     let bad = try wanted.bad.map { try change.history.number(of: $0.text) } ?? change.history.newest
     let search = BisectSearch(

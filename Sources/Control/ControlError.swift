@@ -65,7 +65,7 @@ extension ControlError: CustomStringConvertible {
     case .noSuchRevision(let text):
       "there is no commit, branch or tag \"\(text)\"; lares history has the numbers and names of commits"
     case .historyClosed(let why): "nothing can be changed or looked up, for the history cannot be used: \(why)"
-    case .notBisecting: "no search is going on: lares bisect start BAD GOOD begins one"
+    case .notBisecting: "no search is going on: lares bisect start GOOD BAD begins one"
     case .nothingBefore: "there is no earlier configuration to go back to; lares history lists the commits"
     case .nothingCommitted: "no configuration has been committed yet"
     case .invalidConfiguration(let lines): lines.joined(separator: "\n")

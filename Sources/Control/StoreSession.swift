@@ -78,8 +78,44 @@ private final class PushToControl: Backend {
   /// What the pusher is told when all is done.
   var words: [String] { state.withLock(\.words) }
 
-  /// Has control look at the files of a push to main before anything is stored.
+  /// Has control look at the files of a push to main before anything is stored. No branch may bring a secret, for the
+  /// history would keep it.
   func check(_ push: Push) throws(StoreError) -> [RefName: PushRefusal] {
+    var refusals: [RefName: PushRefusal] = [:]
+    for change in push.changes {
+      if let tip = change.new { refusals[change.name] = try refuseSecrets(upTo: tip, in: push.objects) }
+    }
+    if refusals[ConfigurationStore.main] == nil { try refusals.merge(checkMain(push)) { first, _ in first } }
+    return refusals
+  }
+
+  /// Looks for secrets in every commit that would be new here.
+  private func refuseSecrets(upTo tip: ObjectID, in objects: any ObjectReader) throws(StoreError) -> PushRefusal? {
+    var open = [tip]
+    var seen: Set<ObjectID> = []
+    while let id = open.popLast() {
+      guard seen.insert(id).inserted, try !backend.contains(id) else { continue }
+      let object = try objects.object(id)
+      switch object.kind {
+      case .tag: if let tag = try? TagObject(object.bytes, objects.format) { open.append(tag.object) }
+      case .commit:
+        let commit = try VersionedStore.Commit(id, in: objects)
+        open += commit.parents
+        // What cannot be read as a configuration has no place for secrets.
+        guard let files = try? ConfigurationTree.files(of: commit.tree) else { continue }
+        let found = ConfigurationText(files: files).plainSecrets
+        guard found.isEmpty else {
+          return PushRefusal(
+            "commit \(id.hex.prefix(12)) has a secret in it: take it out of that commit too (git rebase -i)",
+            details: found.map(\.description))
+        }
+      case .tree, .blob: break
+      }
+    }
+    return nil
+  }
+
+  private func checkMain(_ push: Push) throws(StoreError) -> [RefName: PushRefusal] {
     do {
       try take(push.options)
       for change in push.changes where change.name == ConfigurationStore.main {

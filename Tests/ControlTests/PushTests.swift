@@ -132,6 +132,21 @@ import Testing
     #expect(try router.history().count == 2)
   }
 
+  /// Neither in a commit that a later one corrects, nor on another branch, nor in a text that is no TOML.
+  @Test(arguments: ["main", "draft", "refs/tags/t"], ["", "[household\n"])
+  func noHistoryKeepsASecret(name: String, damage: String) throws {
+    let router = try RunningControl()
+    let clone = try Clone(router)
+    let metrics = "\n[metrics]\nlisten = \"192.168.77.1:9100\"\ntoken = \"hunter2-planted\"\n"
+    try clone.commit(RunningControl.text + metrics + damage, "a secret")
+    try clone.commit(RunningControl.text + "# without\n", "no secret")
+    let answer = try clone.push("origin", "HEAD:" + (name == "draft" ? "refs/heads/draft" : name))
+    #expect(!answer.isSuccess && answer.output.contains("a secret does not stand in the configuration"))
+    #expect(answer.output.contains("lares.toml:15:") && !answer.output.contains("hunter2"), "\(answer.output)")
+    #expect(!(try clone.git(["ls-remote"]).output.contains("draft")))
+    #expect(try router.history().count == 1)
+  }
+
   @Test func otherBranchesAndTagsAreFree() throws {
     let router = try RunningControl()
     let clone = try Clone(router)
