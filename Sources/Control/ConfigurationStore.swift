@@ -198,10 +198,13 @@ struct ConfigurationStore {
 }
 
 extension StoreError {
-  /// Whether nothing works any more before the store is opened again.
+  /// Whether nothing works any more before the store is opened again: also when somebody has moved main behind
+  /// control's back.
   var needsReopening: Bool {
-    if case .poisoned = self { return true }
-    return isDamage
+    switch self {
+    case .poisoned, .refChanged: true
+    default: isDamage
+    }
   }
 
   /// Whether what is stored is broken, rather than that it cannot be read or written just now.

@@ -194,6 +194,22 @@ import Testing
     #expect(try clone.git(["fetch"]).isSuccess)
   }
 
+  /// The kernel says who is at the other end of the socket: somebody else may clone and not push.
+  @Test(.enabled(if: geteuid() == 0)) func whoMayOnlyLookCannotPush() throws {
+    let router = try RunningControl()
+    for path in ["", "/run", "/run/control"] { chmod(router.folder.path + path, 0o755) }
+    chmod(router.folder.folders.controlSocket, 0o666)
+    func ask(_ service: String) throws -> CommandResult {
+      let line = "SSH_ORIGINAL_COMMAND=\"git-\(service) 'config'\" exec setpriv --reuid 65534 --clear-groups "
+      let program = "'\(RunningControl.program)' ssh-command --run '\(router.folder.folders.run)' </dev/null"
+      return try runCommand(["sh", "-c", line + program])
+    }
+    let read = try ask("upload-pack")
+    #expect(read.output.contains("refs/heads/main"), "\(read.output)")
+    let written = try ask("receive-pack")
+    #expect(!written.isSuccess && written.output.contains("may look but not change"), "\(written.output)")
+  }
+
   /// Bytes that are no Git end the session and nothing else.
   @Test func noiseEndsASessionOnly() throws {
     let router = try RunningControl()

@@ -98,6 +98,24 @@ import Wire
     #expect(!File.list(folder.path).contains("history"))
   }
 
+  /// Stock git as root on the repository itself: what it commits is taken up, and what a cut-off push left is dropped.
+  @Test func whatOthersDoToTheRepositoryIsTakenUp() throws {
+    let router = try RunningControl()
+    try router.commit(Self.text(2))
+    _ = try git(router, "update-ref", "refs/lares/incoming/left", "main")
+    let tree = try git(router, "rev-parse", "main~^{tree}").filter { !$0.isNewline }
+    let commit = try git(
+      router, "-c", "user.name=Eve", "-c", "user.email=eve@home.arpa", "commit-tree", "-p", "main", "-m", "by hand",
+      tree
+    ).filter { !$0.isNewline }
+    _ = try git(router, "update-ref", "refs/heads/main", commit)
+    #expect(throws: ControlError.self) { try router.commit(Self.text(3)) }
+    #expect(try router.history().map(\.author).prefix(2) == ["Eve", ProcessIdentity.userName(geteuid())])
+    #expect(try router.commit(Self.text(3)).commit == 4)
+    #expect(!(try git(router, "for-each-ref").contains("incoming")))
+    _ = try git(router, "fsck", "--strict")
+  }
+
   // MARK: - Damage
 
   enum Damage: String, CaseIterable {

@@ -6,7 +6,7 @@ import VersionedStore
 
 @Suite struct PublishedByOthersTests {
   /// One process changes a branch, another publishes the change; later the first changes it again.
-  @Test func aBranchThatAnotherPublishedCanBeChangedAgain() throws {
+  @Test(.timeLimit(.minutes(1))) func aBranchThatAnotherPublishedCanBeChangedAgain() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/store.git"
     // The first never publishes by itself.
