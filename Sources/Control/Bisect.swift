@@ -41,7 +41,8 @@ extension ControlDaemon {
     switch wanted.action {
     case .start, .status: return try report(search, change.history.step(of: search), nil)
     case .reset:
-      if try isUntouched(search) { try putBack(search, by: author) }
+      // Nothing can be put back where the history has begun anew since.
+      if (try? isUntouched(search)) == true { try putBack(search, by: author) }
       try BisectSearch.end(in: stateFolder)
       return BisectReport(testing: nil, left: 0, found: nil, candidates: [], change: nil)
     case .good, .bad, .skip:

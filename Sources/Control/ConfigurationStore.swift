@@ -56,7 +56,16 @@ struct ConfigurationStore {
     }
     ids = line.reversed()
     numbers = Dictionary(uniqueKeysWithValues: zip(ids, 1...))
-    head = try ids.last.map { try commit($0, number: ids.count) }
+    guard let tip = ids.last else { return }
+    var (newest, tree) = try read(tip, number: ids.count)
+    do {
+      newest.files = try ConfigurationTree.files(of: tree)
+    } catch let error as StoreError {
+      throw error
+    } catch {
+      // Somebody put there what is no configuration. It cannot be in force, and the next commit takes its place.
+    }
+    head = newest
   }
 
   /// What a session left that was cut off in the middle of a push.
@@ -163,6 +172,7 @@ struct ConfigurationStore {
     guard let tip = ObjectID(hex: text) else {
       throw ControlError.badRequest("\"\(text)\" is not the name of a commit")
     }
+    guard try backend.contains(tip) else { throw ControlError.noSuchRevision(text) }
     var line: [ObjectID] = []
     var next: ObjectID? = tip
     while let id = next, id != ids.last {

@@ -131,12 +131,21 @@ public struct StoreHistory: ConfigurationHistory {
     let old = folder + "/history"
     let files = File.list(old).filter { $0.hasSuffix(".json") }
     guard !files.isEmpty, let done = store?.newest, done < files.count else { return }
+    var isWhole = true
     for file in files.dropFirst(done) {
-      var commit = try JSON.decode(Commit.self, from: File.read("\(old)/\(file)"))
-      commit.number = newest + 1
-      try store?.append(commit)
+      do {
+        var commit = try JSON.decode(Commit.self, from: File.read("\(old)/\(file)"))
+        commit.number = newest + 1
+        try store?.append(commit)
+      } catch let error as StoreError {
+        throw error
+      } catch {
+        isWhole = false
+        notes.append("\(old)/\(file) cannot be read, and its commit is not in the history any more: \(error)")
+      }
     }
-    if let mark = try File.readIfPresent(old + "/provisional") {
+    // Without gaps the numbers are the same, and the mark means what it meant.
+    if isWhole, let mark = try File.readIfPresent(old + "/provisional") {
       try File.replace(markPath, with: mark, mode: 0o600, durable: true)
     }
     try File.move(old, to: old + ".imported")

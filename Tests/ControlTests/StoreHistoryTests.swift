@@ -116,6 +116,43 @@ import Wire
     _ = try git(router, "fsck", "--strict")
   }
 
+  @Test func aDamagedFileHistoryLosesItsDamagedCommitsOnly() throws {
+    let folder = try TemporaryFolder()
+    let old = folder.path + "/history"
+    try File.makeFolder(old)
+    for number in [1, 3] {
+      let commit = Commit(
+        number: number, author: "ada", reason: "", time: 1, files: ["lares.toml": Self.text(number)])
+      try File.replace("\(old)/0000000\(number).json", with: JSON.encode(commit), durable: false)
+    }
+    try File.replace("\(old)/00000002.json", with: Array("{".utf8), durable: false)
+    let history = try StoreHistory(folder: folder.path)
+    #expect(history.newest == 2 && history.problem == nil && history.notes.count == 1)
+    #expect(try history.commit(2).files == ["lares.toml": Self.text(3)])
+  }
+
+  /// What is no configuration cannot come into force, also where somebody made it main's newest commit by hand.
+  @Test func aHeadThatIsNoConfigurationIsNotInForce() throws {
+    let router = try RunningControl()
+    try router.commit(Self.text(2))
+    _ = try git(router, "log", "-1")
+    router.end()
+    let made = try runCommand([
+      "sh", "-c",
+      """
+      cd '\(router.store)' && export GIT_AUTHOR_NAME=e GIT_AUTHOR_EMAIL=e GIT_COMMITTER_NAME=e GIT_COMMITTER_EMAIL=e &&
+      blob=$(printf '\\377\\376' | git hash-object -w --stdin) &&
+      tree=$(printf '100644 blob %s\\tlares.toml\\n' $blob | git mktree) &&
+      git update-ref refs/heads/main $(git commit-tree -p main -m noise $tree)
+      """,
+    ])
+    #expect(made.isSuccess, "\(made.output)")
+    try router.start()
+    #expect(try router.status().problems.contains { $0.contains("last good configuration, commit 2, is in force") })
+    #expect(try router.commit(Self.text(3)).commit == 4)
+    #expect(try router.status().daemons.first?.problems == [])
+  }
+
   // MARK: - Damage
 
   enum Damage: String, CaseIterable {
