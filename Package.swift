@@ -128,7 +128,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "AddressService", "CNameService", "Configuration", "EchoService", "Firewall", "GitFormat", "HostSystem",
-        "Household", "NameService", "Netlink", "TestSupport", "Uplink", "Wire",
+        "Household", "NameService", "Netlink", "TestSupport", "Uplink", "VersionedStore", "Wire",
       ],
       path: "Tests/Fuzz/FuzzTargets", swiftSettings: swiftSettings),
     .testTarget(

@@ -51,7 +51,9 @@ public enum ObjectCheck {
       count += 1
       let name = UnsafeRawBufferPointer(rebasing: bytes[view.nameRange])
       func refuse(_ why: String) -> FormatError {
-        FormatError("tree object", "entry \(String(decoding: name.prefix(256), as: UTF8.self)): \(why)")
+        // Quoted, for a name may have what a terminal obeys.
+        FormatError(
+          "tree object", "entry \(String(decoding: name.prefix(256), as: UTF8.self).debugDescription): \(why)")
       }
       guard count <= limits.entries else {
         throw FormatError("tree object", "it has more than \(limits.entries) entries")

@@ -38,16 +38,26 @@ public struct ObjectID: Hashable, Sendable {
 
   /// Reads hexadecimal digits of either case; nil unless there are exactly `format.digits` of them.
   public init?(_ format: ObjectFormat, hex: some Collection<UInt8>) {
+    self.init(format, hex: Array(hex))
+  }
+
+  public init?(_ format: ObjectFormat, hex: [UInt8]) {
+    guard let id = hex.withUnsafeBytes({ Self(format, hex: $0) }) else { return nil }
+    self = id
+  }
+
+  public init?(_ format: ObjectFormat, hex: UnsafeRawBufferPointer) {
     guard hex.count == format.digits else { return nil }
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    for (index, digit) in hex.enumerated() {
-      guard let value = HexDigit.value(digit) else { return nil }
-      let shifted = UInt64(value) << UInt64(60 - index % 16 * 4)
-      switch index / 16 {
-      case 0: words.0 |= shifted
-      case 1: words.1 |= shifted
-      case 2: words.2 |= shifted
-      default: words.3 |= shifted
+    for index in 0..<(format.digits + 15) / 16 {
+      let digits = hex[(16 * index)..<min(16 * index + 16, hex.count)]
+      guard let number = HexDigit.number(UnsafeRawBufferPointer(rebasing: digits)) else { return nil }
+      let word = number << UInt64(64 - 4 * digits.count)
+      switch index {
+      case 0: words.0 = word
+      case 1: words.1 = word
+      case 2: words.2 = word
+      default: words.3 = word
       }
     }
     self.init(format, words)
@@ -97,8 +107,8 @@ public struct ObjectID: Hashable, Sendable {
 
   /// Appends `format.digits` hexadecimal digits in lower case.
   public func appendHex(to text: inout [UInt8]) {
-    let a = HexDigit.sixteen(a), b = HexDigit.sixteen(b), c = HexDigit.sixteen(c), d = HexDigit.sixteen(d)
-    withUnsafeBytes(of: (a, b, c, d)) { text.append(contentsOf: $0[..<format.digits]) }
+    func digits(_ word: UInt64) -> (UInt64, UInt64) { (HexDigit.eight(word >> 32), HexDigit.eight(word & 0xffff_ffff)) }
+    withUnsafeBytes(of: (digits(a), digits(b), digits(c), digits(d))) { text.append(contentsOf: $0[..<format.digits]) }
   }
 
   /// `format.digits` hexadecimal digits in lower case.
@@ -140,13 +150,26 @@ enum HexDigit {
     }
   }
 
-  /// The sixteen digits of a number, in lower case, as they stand in memory.
-  static func sixteen(_ number: UInt64) -> SIMD16<UInt8> {
-    let bytes = unsafeBitCast(number.bigEndian, to: SIMD8<UInt8>.self)
-    var digits = SIMD16<UInt8>()
-    digits.evenHalf = bytes &>> 4
-    digits.oddHalf = bytes & 15
-    let letters = SIMD16<UInt8>(repeating: UInt8(ascii: "a") - 10)
-    return digits &+ letters.replacing(with: UInt8(ascii: "0"), where: digits .< 10)
+  /// The eight digits of a number, in lower case, as they stand in memory.
+  static func eight(_ number: UInt64) -> UInt64 {
+    // Each four bits get a byte of their own.
+    var digits = (number | number << 16) & 0x0000_ffff_0000_ffff
+    digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff
+    digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let isLetter = (digits &+ ones &* 6) >> 4 & ones
+    return
+      (digits &+ ones &* UInt64(UInt8(ascii: "0")) &+ isLetter &* UInt64(UInt8(ascii: "a") - 10 - UInt8(ascii: "0")))
+      .bigEndian
+  }
+
+  /// Reads sixteen digits; nil where one of them is none.
+  static func number(_ digits: UnsafeRawBufferPointer) -> UInt64? {
+    var number: UInt64 = 0
+    for digit in digits {
+      guard let value = value(digit) else { return nil }
+      number = number << 4 | UInt64(value)
+    }
+    return number
   }
 }

@@ -91,19 +91,35 @@ extension PackIndex {
   public func find(_ id: ObjectID) -> Int? { position(of: id).map { offset(at: $0) } }
 
   /// The object's position in order of names.
+  ///
+  /// Names are spread evenly, so where one stands can be guessed to within a cache line or two (interpolation search).
+  /// Where guesses do not lead on, as with names that share their first 64 bits, halving does.
   public func position(of id: ObjectID) -> Int? {
     guard id.format == format else { return nil }
-    var range = bucket(id.firstByte)
-    narrow(&range, to: id.prefix64)
-    while !range.isEmpty {
-      let middle = range.lowerBound + range.count / 2
-      let found = prefix(at: middle)
-      if found == id.prefix64 {
-        let name = self.id(at: middle)
-        if name == id { return middle }
-        range = name < id ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
+    let key = id.prefix64
+    let bucket = bucket(id.firstByte)
+    var (low, high) = (bucket.lowerBound, bucket.upperBound)
+    // All names from `low` to `high` have keys in this range.
+    var lowKey = UInt64(id.firstByte) << 56
+    var highKey = lowKey | UInt64.max >> 8
+    var guesses = 6
+    while low < high {
+      var place = low + (high - low) / 2
+      if guesses > 0, highKey > lowKey {
+        place = low + Int(Double(high - low - 1) * (Double(key - lowKey) / Double(highKey - lowKey)))
+        guesses -= 1
+      }
+      let found = prefix(at: place)
+      if found == key {
+        let name = self.id(at: place)
+        if name == id { return place }
+        if name < id { low = place + 1 } else { high = place }
+      } else if found < key {
+        low = place + 1
+        lowKey = found
       } else {
-        range = found < id.prefix64 ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
+        high = place
+        highKey = found
       }
     }
     return nil
@@ -136,39 +152,8 @@ extension PackIndex {
     return Int(start)..<Int(end)
   }
 
+  @inline(__always)
   private func prefix(at position: Int) -> UInt64 { bytes.bigEndian64(at: Self.namesStart + position * format.length) }
-
-  /// Names are spread evenly, so where one stands can be guessed to within a few cache lines: from there, growing steps
-  /// find a short range that has it. Leaves the range as it is where several names share the key.
-  private func narrow(_ range: inout Range<Int>, to key: UInt64) {
-    guard range.count > 16 else { return }
-    // The bucket fixes the first byte; the key's place within it is its other bits.
-    let guess = range.lowerBound + Int((key << 8).multipliedFullWidth(by: UInt64(range.count)).high)
-    let found = prefix(at: guess)
-    // Two standard deviations of a place.
-    var step = Int(Double(range.count).squareRoot())
-    if found < key {
-      var low = guess + 1
-      while low + step < range.upperBound {
-        let next = prefix(at: low + step)
-        if next == key { return }
-        if next > key { return range = low..<(low + step) }
-        low += step + 1
-        step *= 2
-      }
-      range = min(low, range.upperBound)..<range.upperBound
-    } else if found > key {
-      var high = guess
-      while high - step > range.lowerBound {
-        let next = prefix(at: high - step)
-        if next == key { return }
-        if next < key { return range = (high - step + 1)..<high }
-        high -= step
-        step *= 2
-      }
-      range = range.lowerBound..<max(high, range.lowerBound)
-    }
-  }
 }
 
 // MARK: - Writing

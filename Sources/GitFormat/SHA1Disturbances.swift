@@ -8,8 +8,8 @@
 ///
 /// The relations are those of that paper, told by their place relative to K, the number of a vector in its class (Manuel,
 /// "Classification and generation of disturbance vectors for collision attacks against SHA-1", 2011): then most are the same for
-/// all vectors of a class, and one operation on a word of bits, one bit for each K, checks a relation for all of them. Those for the most are
-/// checked first.
+/// all vectors of a class, and one operation on a word of bits, one bit for each K, checks a relation for all of them. Those
+/// that hold for the most are checked first.
 struct SHA1Disturbances {
   /// Vectors I(K,0), I(K,2), II(K,0) and II(K,2) that are not ruled out: bit K-43 stands for K.
   let one, oneRotated, two, twoRotated: UInt64
@@ -157,7 +157,7 @@ private struct Search {
 }
 
 /// Bits 0 to 7 and 24 to 31 of the expanded words 32 to 64, turned: bit `i - origin` of plane `b` is bit `b` of word `i`.
-private struct BitPlanes {
+struct BitPlanes {
   /// Below the first word by so much that a place before it still has a bit, which is 0.
   static let origin = 25
 
@@ -179,6 +179,7 @@ private struct BitPlanes {
     last = words[64]
   }
 
+  /// - Parameter bit: 0 to 7 or 24 to 31.
   @inline(__always)
   subscript(bit: Int) -> UInt64 {
     let plane = bit < 8 ? low[bit] : high[bit - 24]

@@ -93,10 +93,10 @@ public enum TreeObject {
 
   /// The bytes of a tree with these entries, which are put in Git's order where they are not. Names have to differ.
   public static func serialize(_ entries: [TreeEntry]) -> [UInt8] {
-    let isSorted = zip(entries, entries.dropFirst()).allSatisfy(TreeEntry.precedes)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(entries.reduce(0) { $0 + $1.name.bytes.count + 8 + $1.id.format.length })
-    for entry in isSorted ? entries : entries.sorted(by: TreeEntry.precedes) {
+    let isSorted = zip(entries, entries.dropFirst()).allSatisfy(TreeEntry.precedes)
+    for entry in isSorted ? entries : sorted(entries) {
       bytes.append(entry.mode.octal)
       bytes.append(UInt8(ascii: " "))
       bytes.append(contentsOf: entry.name.bytes)
@@ -104,5 +104,24 @@ public enum TreeObject {
       entry.id.append(to: &bytes)
     }
     return bytes
+  }
+
+  /// In Git's order. Most names differ in the eight bytes after what all begin with, which are compared as numbers.
+  private static func sorted(_ entries: [TreeEntry]) -> [TreeEntry] {
+    var common = entries.first?.name.bytes[...] ?? []
+    for entry in entries where !entry.name.bytes.starts(with: common) {
+      common = common.prefix(zip(common, entry.name.bytes).prefix { $0 == $1 }.count)
+    }
+    func key(_ entry: TreeEntry) -> UInt64 {
+      let rest = entry.name.bytes[common.count...]
+      var key: UInt64 = 0
+      for byte in rest.prefix(8) { key = key << 8 | UInt64(byte) }
+      guard rest.count < 8 else { return key }
+      return (key << 8 | (entry.mode.isTree ? UInt64(UInt8(ascii: "/")) : 0)) << UInt64(8 * (7 - rest.count))
+    }
+    let keys = entries.indices.map { (key: key(entries[$0]), index: $0) }
+    return keys.sorted { left, right in
+      left.key != right.key ? left.key < right.key : TreeEntry.precedes(entries[left.index], entries[right.index])
+    }.map { entries[$0.index] }
   }
 }

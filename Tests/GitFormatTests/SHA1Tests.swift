@@ -85,6 +85,19 @@ import Testing
     }
   }
 
+  @Test func bitPlanesAreTheWordsTurned() {
+    var random = SeededGenerator(Soak.seed(12))
+    for _ in 0..<100 {
+      let words = expandedBlock(&random)
+      let planes = BitPlanes(words)
+      for bit in Array(0..<8) + Array(24..<32) {
+        for index in 32...64 {
+          #expect(planes[bit] >> UInt64(index - BitPlanes.origin) & 1 == UInt64(words[index] >> UInt32(bit) & 1))
+        }
+      }
+    }
+  }
+
   /// The share of random blocks that need a second look is the sum of the probabilities of each vector's relations.
   @Test func aboutOneBlockInTwentyIsSuspect() {
     var random = SeededGenerator(Soak.seed(5))

@@ -7,7 +7,10 @@ import VersionedStore
 /// was acknowledged as a line of eight digits.
 ///
 /// usage: store-writer FOLDER BRANCH [COUNT]
-func say(_ text: String, on descriptor: Int32) { _ = text.withCString { write(descriptor, $0, strlen($0)) } }
+/// Ends when nobody listens any more.
+func say(_ text: String, on descriptor: Int32) {
+  guard text.withCString({ write(descriptor, $0, strlen($0)) }) > 0 else { exit(1) }
+}
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3, let name = RefName.branch(arguments[2]) else { exit(64) }

@@ -25,6 +25,8 @@ public final class GitBackend: Backend {
   let publisher: Publisher
   private let packs: PackSet
   private let thread: PublishingThread
+  let maintenance: Maintenance
+  private let maintenanceThread: MaintenanceThread
   /// Keeps others from thinking that they are alone.
   private let presence: Descriptor
 
@@ -69,10 +71,18 @@ public final class GitBackend: Backend {
     }
     try queue.follow()
     self.presence = presence
-    thread = PublishingThread(publisher, queue: queue, delayMilliseconds: publishAfterMilliseconds)
+    maintenance = try Maintenance(folder: folder, format: format, packs: packs, publisher: publisher, layer: layer)
+    let maintenanceThread = MaintenanceThread(maintenance)
+    self.maintenanceThread = maintenanceThread
+    thread = PublishingThread(publisher, queue: queue, delayMilliseconds: publishAfterMilliseconds) {
+      maintenanceThread.tell()
+    }
   }
 
-  deinit { thread.end() }
+  deinit {
+    thread.end()
+    maintenanceThread.end()
+  }
 
   // MARK: - Objects
 

@@ -64,19 +64,8 @@ struct HistoryOrder<Source: PackSource> {
   /// nil where it breaks the format's rules: then it is an object like others.
   private func links(of id: ObjectID) throws(StoreError) -> CommitLinks? {
     guard let object = try source.object(id) else { throw .missing(id) }
-    var lines = object.bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 64, omittingEmptySubsequences: false)[...]
-    func value(_ key: String) -> ObjectID? {
-      guard let line = lines.first, line.starts(with: key.utf8) else { return nil }
-      return ObjectID(source.format, hex: line.dropFirst(key.utf8.count))
-    }
-    guard let tree = value("tree ") else { return nil }
-    lines.removeFirst()
-    var parents: [ObjectID] = []
-    while let parent = value("parent ") {
-      parents.append(parent)
-      lines.removeFirst()
-    }
-    return CommitLinks(id: id, tree: tree, parents: parents)
+    guard let commit = try? CommitObject(object.bytes, source.format) else { return nil }
+    return CommitLinks(id: id, tree: commit.tree, parents: commit.parents)
   }
 
   /// Each commit after all that have it as a parent, lines of history together.
@@ -105,28 +94,19 @@ struct HistoryOrder<Source: PackSource> {
     while let (id, path) = open.popLast() {
       guard take(id, path), let object = try source.object(id), object.kind == .tree else { continue }
       let start = open.count
-      TreeEntries.forEach(in: object.bytes, source.format) { name, isTree, id in
+      Self.forEachEntry(of: object.bytes, source.format) { name, isTree, id in
         let entryPath = (path ?? .root).appending(name)
         if isTree { open.append((id, entryPath)) } else { take(id, entryPath) }
       }
       open[start...].reverse()
     }
   }
-}
 
-/// The entries of a tree, as far as its bytes can be read.
-private enum TreeEntries {
-  static func forEach(
-    in tree: [UInt8], _ format: ObjectFormat,
-    _ body: (_ name: ArraySlice<UInt8>, _ isTree: Bool, _ id: ObjectID) -> Void
+  /// Calls with the entries of a tree, as far as its bytes can be read.
+  private static func forEachEntry(
+    of tree: [UInt8], _ format: ObjectFormat, _ body: (ArraySlice<UInt8>, _ isTree: Bool, ObjectID) -> Void
   ) {
-    var rest = tree[...]
-    while let space = rest.firstIndex(of: UInt8(ascii: " ")), let end = rest[space...].firstIndex(of: 0),
-      rest.endIndex - end > format.length
-    {
-      let id = ObjectID(format, tree.span.bytes.extracting((end + 1)..<(end + 1 + format.length)))
-      body(rest[(space + 1)..<end], rest.starts(with: "40000 ".utf8), id)
-      rest = rest[(end + 1 + format.length)...]
-    }
+    var view = TreeView(tree.span.bytes, format)
+    while (try? view.advance()) == true { body(tree[view.nameRange], view.mode.isTree, view.id) }
   }
 }

@@ -12,7 +12,7 @@ import GitFormat
 enum JournalRecord {
   static let headerLength = 16
   /// A batch with more than this goes into a pack of its own, not through the journal.
-  static let maximumPayload = 4 << 20
+  static let maximumPayload = 1 << 20
 
   /// What a record says.
   enum Content {

@@ -1,67 +1,85 @@
 import GitFormat
 import Synchronization
 
-/// Objects that were read, by their place in a pack, within a number of bytes. What is asked for again stays longest: a
-/// hand goes round and takes out what was not asked for since it last came by (the clock algorithm, F. Corbató, 1968), so
-/// that one long walk over all objects does not drive out the trees that every walk begins with.
+/// Objects that were read, by their names and by their places in packs, within a number of bytes. What is asked for again
+/// stays longest: a hand goes round and takes out what was not asked for since it last came by (the clock algorithm,
+/// F. Corbató, 1968), so that one long walk over all objects does not drive out the trees that every walk begins with.
 final class ObjectCache: Sendable {
-  struct Key: Hashable {
+  /// Where an entry of a pack begins.
+  struct Place: Hashable {
     /// `PackFile.number`.
     var pack: UInt32
     var offset: Int
+
+    fileprivate var key: UInt64 { UInt64(truncatingIfNeeded: offset) ^ UInt64(pack) << 40 }
   }
 
   private struct Slot {
-    var key: Key
     var object: GitObject
+    var place: Place
+    /// nil as long as it was only read as the base of a delta.
+    var id: ObjectID?
     var isWanted = false
   }
 
   private struct State {
     var slots: [Slot?] = []
-    var places: [Key: Int] = [:]
+    var ids = SlotTable()
+    var places = SlotTable()
     var free: [Int] = []
     var hand = 0
     var used = 0
+
+    func slot(_ id: ObjectID) -> Int? { ids.find(id.prefix64) { slots[$0]?.id == id } }
+    func slot(_ place: Place) -> Int? { places.find(place.key) { slots[$0]?.place == place } }
   }
 
   /// The most bytes that are kept.
   let capacity: Int
   private let state = Mutex(State())
 
-  /// What one object takes beside its bytes.
-  private static let overhead = 160
+  /// What one object takes beside its bytes: a slot, its numbers in two tables, and what the array and the allocator add.
+  private static let overhead = MemoryLayout<Slot?>.stride + 2 * SlotTable.bytesPerSlot + 48
 
   init(capacity: Int) { self.capacity = capacity }
 
   /// How many bytes are in use.
   var used: Int { state.withLock(\.used) }
 
-  func object(_ key: Key) -> GitObject? {
-    state.withLock { state in
-      guard let place = state.places[key] else { return nil }
-      state.slots[place]!.isWanted = true
-      return state.slots[place]!.object
-    }
+  func object(_ id: ObjectID) -> GitObject? {
+    state.withLock { state in state.slot(id).flatMap { Self.take(&state.slots[$0]) } }
+  }
+
+  func object(at place: Place) -> GitObject? {
+    state.withLock { state in state.slot(place).flatMap { Self.take(&state.slots[$0]) } }
+  }
+
+  private static func take(_ slot: inout Slot?) -> GitObject? {
+    slot?.isWanted = true
+    return slot?.object
   }
 
   /// Keeps an object, unless it would take too much of the cache.
-  func insert(_ object: GitObject, _ key: Key) {
+  ///
+  /// - Parameter id: nil where it is not known.
+  func insert(_ object: GitObject, at place: Place, _ id: ObjectID?) {
     let size = object.bytes.count + Self.overhead
     guard size <= capacity / 4 else { return }
     state.withLock { state in
-      guard state.places[key] == nil else { return }
-      while state.used + size > capacity { Self.evictOne(&state) }
-      let slot = Slot(key: key, object: object)
-      let place: Int
-      if let free = state.free.popLast() {
-        place = free
-        state.slots[place] = slot
-      } else {
-        place = state.slots.count
-        state.slots.append(slot)
+      if let known = state.slot(place) {
+        guard let id, state.slots[known]?.id == nil, state.slot(id) == nil else { return }
+        state.slots[known]?.id = id
+        state.ids.insert(known, id.prefix64)
+        return
       }
-      state.places[key] = place
+      while state.used + size > capacity { Self.evictOne(&state) }
+      let number = state.free.popLast() ?? state.slots.count
+      if number == state.slots.count { state.slots.append(nil) }
+      // Another copy of the object may have its name already.
+      let id = id.flatMap { state.slot($0) == nil ? $0 : nil }
+      state.slots[number] = Slot(object: object, place: place, id: id)
+      state.places.insert(number, place.key)
+      if let id { state.ids.insert(number, id.prefix64) }
       state.used += size
     }
   }
@@ -69,13 +87,15 @@ final class ObjectCache: Sendable {
   /// - Precondition: the cache is not empty, as it is not where anything is in use.
   private static func evictOne(_ state: inout State) {
     while true {
-      state.hand = (state.hand + 1) % state.slots.count
+      state.hand += 1
+      if state.hand >= state.slots.count { state.hand = 0 }
       guard let slot = state.slots[state.hand] else { continue }
       if slot.isWanted {
-        state.slots[state.hand]!.isWanted = false
+        state.slots[state.hand]?.isWanted = false
         continue
       }
-      state.places[slot.key] = nil
+      state.places.remove(state.hand, slot.place.key)
+      if let id = slot.id { state.ids.remove(state.hand, id.prefix64) }
       state.slots[state.hand] = nil
       state.free.append(state.hand)
       state.used -= slot.object.bytes.count + overhead

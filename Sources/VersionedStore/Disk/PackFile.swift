@@ -171,36 +171,45 @@ extension PackFile {
   ///   - cache: where bases of deltas and their results are kept.
   ///   - limit: the most bytes that the object, and each that it is a delta of, may have.
   func object(at position: Int, _ cache: ObjectCache, limit: Int) throws(StoreError) -> GitObject {
-    try object(offset: index.offset(at: position), crc: index.crc(at: position), cache, limit: limit)
+    let wanted = Wanted(
+      id: index.id(at: position), offset: index.offset(at: position), crc: index.crc(at: position), limit: limit)
+    return try object(wanted, cache)
   }
 
-  private func object(offset: Int, crc: UInt32, _ cache: ObjectCache, limit: Int) throws(StoreError) -> GitObject {
-    if let object = cache.object(key(offset)) { return object }
+  private struct Wanted {
+    let id: ObjectID
+    let offset: Int
+    let crc: UInt32
+    let limit: Int
+  }
+
+  private func object(_ wanted: Wanted, _ cache: ObjectCache) throws(StoreError) -> GitObject {
     var deltas: [Place] = []
-    var place = try self.place(offset)
+    var place = try self.place(wanted.offset)
     var cached: GitObject?
     while cached == nil, let base = try base(of: place) {
-      guard deltas.count < Self.deepestChain else { throw damaged(offset, "its chain of deltas has no end") }
+      guard deltas.count < Self.deepestChain else { throw damaged(wanted.offset, "its chain of deltas has no end") }
       deltas.append(place)
-      cached = cache.object(key(base))
+      cached = cache.object(at: cachePlace(base))
       if cached == nil { place = try self.place(base) }
     }
-    var object = if let cached { cached } else { try whole(place, isBase: !deltas.isEmpty, crc, cache, limit) }
+    guard !deltas.isEmpty else { return try whole(place, wanted, cache) }
+    var object = if let cached { cached } else { try whole(place, wanted, cache) }
     while let delta = deltas.popLast() {
-      let bytes = try inflate(delta, crc: delta.offset == offset ? crc : nil, limit: limit)
-      object.bytes = try apply(bytes, to: object.bytes, delta.offset, limit)
-      cache.insert(object, key(delta.offset))
+      let isWanted = delta.offset == wanted.offset
+      let bytes = try inflate(delta, crc: isWanted ? wanted.crc : nil, limit: wanted.limit)
+      object.bytes = try apply(bytes, to: object.bytes, delta.offset, wanted.limit)
+      cache.insert(object, at: cachePlace(delta.offset), isWanted ? wanted.id : nil)
     }
     return object
   }
 
   /// An object that is no delta. A blob that nothing is made of is unlikely to be asked for again, and not kept.
-  private func whole(
-    _ place: Place, isBase: Bool, _ crc: UInt32, _ cache: ObjectCache, _ limit: Int
-  ) throws(StoreError) -> GitObject {
+  private func whole(_ place: Place, _ wanted: Wanted, _ cache: ObjectCache) throws(StoreError) -> GitObject {
     guard case .object(let kind) = place.entry.content else { throw damaged(place.offset, "it is a delta") }
-    let object = GitObject(kind, try inflate(place, crc: isBase ? nil : crc, limit: limit))
-    if isBase || kind != .blob { cache.insert(object, key(place.offset)) }
+    let isWanted = place.offset == wanted.offset
+    let object = GitObject(kind, try inflate(place, crc: isWanted ? wanted.crc : nil, limit: wanted.limit))
+    if !isWanted || kind != .blob { cache.insert(object, at: cachePlace(place.offset), isWanted ? wanted.id : nil) }
     return object
   }
 
@@ -215,7 +224,7 @@ extension PackFile {
     } catch { throw damaged(offset, error.why) }
   }
 
-  private func key(_ offset: Int) -> ObjectCache.Key { ObjectCache.Key(pack: number, offset: offset) }
+  private func cachePlace(_ offset: Int) -> ObjectCache.Place { ObjectCache.Place(pack: number, offset: offset) }
 
   /// An object's kind and size, without reading more of it than that takes.
   func kindAndSize(at position: Int) throws(StoreError) -> (kind: ObjectKind, size: Int) {

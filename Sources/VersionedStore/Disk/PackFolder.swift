@@ -6,11 +6,16 @@ import Synchronization
 /// The packs of one `objects/pack` folder, as they come and go: other programs repack while we read.
 final class PackFolder: Sendable {
   /// What the folder held when it was last looked at.
-  struct Contents: Sendable {
+  final class Contents: Sendable {
     /// Newest first.
-    var packs: [PackFile] = []
+    let packs: [PackFile]
     /// What is wrong with those that could not be opened.
-    var faults: [StoreError] = []
+    let faults: [StoreError]
+
+    init(packs: [PackFile] = [], faults: [StoreError] = []) {
+      self.packs = packs
+      self.faults = faults
+    }
   }
 
   private struct State {

@@ -63,7 +63,8 @@ public final class PackSet: PackSource {
   ///
   /// - Throws: `.damaged` where all copies are, or where an unreadable pack may have had it; `.tooLarge`; `.system`.
   public func object(_ id: ObjectID) throws(StoreError) -> GitObject? {
-    try find(id) { pack, position throws(StoreError) in
+    if let known = cache.object(id) { return known }
+    return try find(id) { pack, position throws(StoreError) in
       try pack.object(at: position, self.cache, limit: self.limits.object)
     } inFile: { loose throws(StoreError) in
       try loose.object(id, limit: self.limits.object)

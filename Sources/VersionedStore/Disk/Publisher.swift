@@ -190,13 +190,17 @@ final class Publisher: Sendable {
 final class PublishingThread: Sendable {
   private let queue: JournalQueue
   private let publisher: Publisher
+  private let onPublished: @Sendable () -> Void
   private nonisolated(unsafe) var isEnding = false
   private nonisolated(unsafe) var isHurried = false
   private nonisolated(unsafe) var thread: BackgroundThread?
 
-  init(_ publisher: Publisher, queue: JournalQueue, delayMilliseconds: Int) {
+  init(
+    _ publisher: Publisher, queue: JournalQueue, delayMilliseconds: Int, onPublished: @escaping @Sendable () -> Void
+  ) {
     self.publisher = publisher
     self.queue = queue
+    self.onPublished = onPublished
     thread = try? BackgroundThread { [unowned self] in run(delayMilliseconds) }
   }
 
@@ -238,6 +242,7 @@ final class PublishingThread: Sendable {
       do {
         try publisher.publish()
         failures = 0
+        onPublished()
       } catch {
         failures += 1
       }

@@ -64,20 +64,20 @@ public struct Branch: Sendable {
   ) throws(StoreError) -> Commit {
     let buffer = ObjectBuffer(over: repository.objects)
     let root = try tree.write(into: buffer)
-    return try commit(root, on: old, merging: others, info, buffer)
-  }
-
-  func commit(
-    _ root: ObjectID, on old: ObjectID?, merging others: [ObjectID], _ info: CommitInfo, _ buffer: ObjectBuffer
-  ) throws(StoreError) -> Commit {
     let parents = (old.map { [$0] } ?? []) + others
     let commit = try repository.makeCommit(of: root, parents: parents, info, in: buffer)
-    let kind = old == nil ? "commit (initial)" : others.isEmpty ? "commit" : "commit (merge)"
-    let subject = info.message.prefix { !$0.isNewline }
-    let change = RefChange(
-      reference, from: old, to: commit.id, who: commit.committer, why: "\(kind): \(subject)")
+    let change = commit.becoming(head: reference, from: old)
     try repository.store(Batch(objects: buffer.objects, refs: [change]))
     repository.remember(commit, at: reference)
     return commit
+  }
+}
+
+extension Commit {
+  /// The change of a reference that makes this commit its head, with the reflog's words as `git commit` has them.
+  func becoming(head reference: RefName, from old: ObjectID?) -> RefChange {
+    let kind = old == nil ? "commit (initial)" : parents.count > 1 ? "commit (merge)" : "commit"
+    return RefChange(
+      reference, from: old, to: id, who: committer, why: "\(kind): \(message.prefix { !$0.isNewline })")
   }
 }

@@ -2,7 +2,7 @@ import GitFormat
 import Synchronization
 
 /// Reads through to a back end and keeps the trees read or written last, so that a commit parses and fetches nothing that
-/// the one before had in hand.
+/// the one before had in hand. What is on its way into the back end can be read here already.
 ///
 /// Two generations: what is used is in the young one; when that has half of the budget, it becomes the old one, and what was
 /// old is forgotten.
@@ -11,6 +11,8 @@ final class CachedObjects: ObjectReader {
     var young: [ObjectID: [UInt8]] = [:]
     var old: [ObjectID: [UInt8]] = [:]
     var youngBytes = 0
+    /// Objects that are being stored, and for how many commits.
+    var staged: [ObjectID: (object: GitObject, uses: Int)] = [:]
   }
 
   let base: any ObjectReader
@@ -26,14 +28,14 @@ final class CachedObjects: ObjectReader {
   }
 
   func object(_ id: ObjectID) throws(StoreError) -> GitObject {
-    if let bytes = cached(id) { return GitObject(.tree, bytes) }
+    if let object = known(id) { return object }
     let object = try base.object(id)
     if object.kind == .tree { keep(id, object.bytes) }
     return object
   }
 
   func contains(_ id: ObjectID) throws(StoreError) -> Bool {
-    if cached(id) != nil { return true }
+    if known(id) != nil { return true }
     return try base.contains(id)
   }
 
@@ -42,12 +44,29 @@ final class CachedObjects: ObjectReader {
     for new in objects where new.object.kind == .tree { keep(new.id, new.object.bytes) }
   }
 
-  private func cached(_ id: ObjectID) -> [UInt8]? {
+  /// Makes objects readable before they are stored, until `unstage`.
+  func stage(_ objects: [NewObject]) {
     generations.withLock { generations in
-      if let bytes = generations.young[id] { return bytes }
+      for new in objects { generations.staged[new.id, default: (new.object, 0)].uses += 1 }
+    }
+  }
+
+  func unstage(_ objects: [NewObject]) {
+    generations.withLock { generations in
+      for new in objects {
+        guard let staged = generations.staged[new.id] else { continue }
+        generations.staged[new.id] = staged.uses > 1 ? (staged.object, staged.uses - 1) : nil
+      }
+    }
+  }
+
+  private func known(_ id: ObjectID) -> GitObject? {
+    generations.withLock { generations in
+      if let bytes = generations.young[id] { return GitObject(.tree, bytes) }
+      if let staged = generations.staged[id] { return staged.object }
       guard let bytes = generations.old[id] else { return nil }
       keep(id, bytes, in: &generations)
-      return bytes
+      return GitObject(.tree, bytes)
     }
   }
 

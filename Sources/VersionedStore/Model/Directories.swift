@@ -79,7 +79,7 @@ public enum Directories {
     _ changes: [EntryChange], to id: ObjectID?, in objects: ObjectBuffer
   ) throws(StoreError) -> ObjectID? {
     for change in changes where change.new?.mode.isTree == true && change.name.bucketNumber != nil {
-      throw .badName(Path([change.name]), "names like .lares-0 stand for parts of wide directories")
+      throw .badName(Path([change.name]), EntryName.bucketProblem)
     }
     var edits: [Edit] = []
     edits.reserveCapacity(changes.count)

@@ -13,6 +13,7 @@ public final class Repository: Sendable {
   let cache: CachedObjects
   private let now: @Sendable () -> Int64
   private let heads = Mutex<[RefName: Commit]>([:])
+  private let writers = Mutex<[RefName: BranchWriter]>([:])
 
   /// - Parameters:
   ///   - cacheBytes: how many bytes of directories to keep in memory.
@@ -73,6 +74,20 @@ public final class Repository: Sendable {
       // Names come and go; what is kept of them is bounded.
       if heads.count > 64 { heads = [:] }
       heads[name] = commit
+    }
+  }
+}
+
+extension Repository {
+  /// What orders the writers of a branch.
+  func writer(_ name: RefName) -> BranchWriter {
+    writers.withLock { writers in
+      if let writer = writers[name] { return writer }
+      // One that is forgotten while in use does no harm: the back end orders what two of them write.
+      if writers.count > 64 { writers = [:] }
+      let writer = BranchWriter(name, in: self)
+      writers[name] = writer
+      return writer
     }
   }
 }

@@ -29,15 +29,17 @@ extension Branch {
     _ info: CommitInfo, strategy: UpdateStrategy = .testAndSet, retries: Int = 32, allowEmpty: Bool = false,
     _ change: (inout Tree) throws(StoreError) -> Void
   ) throws(StoreError) -> Commit? {
-    var transaction = Transaction(try head(), strategy, in: repository.objects)
-    try change(&transaction.tree)
-    for attempt in 0...max(0, retries) {
-      if attempt > 0 { try transaction.rebase(onto: try head()) }
+    var made = Transaction(try head(), strategy, in: repository.objects)
+    try change(&made.tree)
+    let writer = repository.writer(reference)
+    for _ in 0...max(0, retries) {
+      // From the snapshot again: a commit that came between may have failed to be stored.
+      var transaction = made
+      if made.mergesByFunction { try transaction.rebase(onto: try writer.head()) }
       do throws(StoreError) {
-        let buffer = ObjectBuffer(over: repository.objects)
-        let root = try transaction.tree.write(into: buffer)
-        if !allowEmpty && transaction.isUnchanged(root) { return nil }
-        return try commit(root, on: transaction.base?.id, merging: [], info, buffer)
+        return try writer.commit(seeing: transaction.base) { head throws(StoreError) in
+          try transaction.commit(on: head, info, allowEmpty: allowEmpty, for: self)
+        }
       } catch .refChanged { continue }
     }
     throw .tooManyRetries(retries)
@@ -110,12 +112,34 @@ struct Transaction {
     tree = Tree(Directory(stored: base?.object.tree), in: objects, reads: reads)
   }
 
-  func isUnchanged(_ root: ObjectID) -> Bool { root == base?.object.tree ?? .emptyTree(objects.format) }
+  /// Whether rebasing runs a function of the caller's, who may do there what it likes.
+  var mergesByFunction: Bool {
+    if case .merge = strategy { return true }
+    return false
+  }
+
+  /// The commit to make on a head, with its objects; nil where nothing changes.
+  mutating func commit(
+    on head: Commit?, _ info: CommitInfo, allowEmpty: Bool, for branch: Branch
+  ) throws(StoreError) -> (commit: Commit, objects: [NewObject])? {
+    if head?.id != base?.id {
+      guard !mergesByFunction else {
+        throw .refChanged(branch.reference, expected: base?.id, found: head?.id)
+      }
+      try rebase(onto: head)
+    }
+    let buffer = ObjectBuffer(over: objects)
+    let root = try tree.write(into: buffer)
+    if !allowEmpty && root == base?.object.tree ?? .emptyTree(objects.format) { return nil }
+    let parents = base.map { [$0.id] } ?? []
+    return (try branch.repository.makeCommit(of: root, parents: parents, info, in: buffer), buffer.objects)
+  }
 
   /// Makes the same changes of what somebody else has made of the base.
   ///
   /// - Throws: `.conflict`; what the strategy's function throws.
   mutating func rebase(onto head: Commit?) throws(StoreError) {
+    guard head?.id != base?.id else { return }
     let old = Directory(stored: base?.object.tree).stored, new = Directory(stored: head?.object.tree).stored
     switch strategy {
     case .set: break

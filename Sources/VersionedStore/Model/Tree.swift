@@ -66,7 +66,8 @@ struct Directory: Sendable {
     guard !changes.isEmpty else { return stored }
     var edits: [EntryChange] = []
     edits.reserveCapacity(changes.count)
-    for (name, entry) in changes {
+    // In order of name, so that the same change makes the same batch.
+    for (name, entry) in changes.count > 1 ? changes.sorted(by: { $0.key < $1.key }) : Array(changes) {
       edits.append(EntryChange(name, from: nil, to: try entry.write(as: name, into: buffer)))
     }
     return try Directories.applying(edits, to: stored, in: buffer)

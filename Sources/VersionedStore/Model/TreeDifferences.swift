@@ -64,6 +64,18 @@ extension Tree {
     return changes
   }
 
+  /// Calls with each file at or below a path, in order of path, until the closure says no.
+  ///
+  /// - Throws: as `differences(to:limit:)`.
+  public func forEachFile(
+    below path: Path = .root, limit: Int = 10_000_000,
+    _ body: (_ path: Path, _ file: TreeChange.Side) throws(StoreError) -> Bool
+  ) throws(StoreError) {
+    try Tree.empty(in: objects).forEachDifference(to: self, below: path, limit: limit) { change throws(StoreError) in
+      try change.new.map { file throws(StoreError) in try body(change.path, file) } ?? true
+    }
+  }
+
   private func forEachDifference(
     to other: Tree, below path: Path, limit: Int, _ body: (TreeChange) throws(StoreError) -> Bool
   ) throws(StoreError) {

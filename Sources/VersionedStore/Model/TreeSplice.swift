@@ -107,7 +107,9 @@ extension [Edit] {
 extension TreeEntry {
   /// Appends the entry as a tree has it.
   func append(to bytes: inout [UInt8]) {
-    bytes.append(contentsOf: String(mode.rawValue, radix: 8).utf8)
+    for shift in stride(from: mode.isTree ? 12 : 15, through: 0, by: -3) {
+      bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: mode.rawValue >> UInt32(shift) & 7))
+    }
     bytes.append(UInt8(ascii: " "))
     bytes.append(contentsOf: name.bytes)
     bytes.append(0)

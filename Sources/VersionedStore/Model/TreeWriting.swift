@@ -46,6 +46,8 @@ extension Tree {
   }
 
   /// Removes what is at a path, a directory with all that is in it; tells whether there was something.
+  ///
+  /// - Throws: `.badName` for a path deeper than `Path.maximumDepth`.
   @discardableResult
   public mutating func remove(_ path: Path) throws(StoreError) -> Bool {
     guard !path.isRoot else {
@@ -53,6 +55,7 @@ extension Tree {
       root = Directory(stored: nil, isGrafted: true)
       return was
     }
+    try path.checkDepth()
     reads?.note(path, .entry)
     if case .nothing = try lookUp(path) { return false }
     try root.put(.nothing, at: path.names[...], in: objects)

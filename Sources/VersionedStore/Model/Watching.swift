@@ -1,5 +1,4 @@
 public import GitFormat
-import Synchronization
 
 /// A branch's way from one commit to another, or that of what is at a path of it.
 public struct BranchChange: Sendable {
@@ -27,8 +26,7 @@ public final class Watch: Sendable {
 extension Repository {
   /// Calls back when branches change, whoever changes them.
   ///
-  /// Calls come one after the other, in the order of the changes of each branch, on a thread of the back end's or of whoever made the
-  /// change. Changes that follow each other fast may come as one. What fails to be read is told as a failure, and the watch goes on.
+  /// Calls come one after the other, in the order of the changes of each branch, on a thread of the watch's own. Changes that follow each other fast may come as one. What fails to be read is told as a failure, and the watch goes on.
   ///
   /// - Parameters:
   ///   - branch: its name; nil: all branches, those that are yet to come too.
@@ -45,12 +43,10 @@ extension Repository {
   }
 }
 
-/// Compares branches with what they were, each time that the back end says something has changed.
+/// Compares branches with what they were, each time that the back end says something has changed, on a thread of its own: who is
+/// told may write, and who writes does not wait for those that are told.
 private final class BranchObserver: Sendable {
   private struct State {
-    var known: [RefName: ObjectID] = [:]
-    /// Some thread is comparing or telling; others only leave word.
-    var isBusy = true
     var isStale = false
     var hasEnded = false
     var source: RefWatch?
@@ -61,7 +57,7 @@ private final class BranchObserver: Sendable {
   private let path: Path?
   private let pathLimit: Int
   private let onChange: @Sendable (Result<BranchChange, StoreError>) -> Void
-  private let state = Mutex(State())
+  private let state = WaitingLock(State())
 
   init(
     _ repository: Repository, _ reference: RefName?, _ path: Path?, _ pathLimit: Int,
@@ -77,11 +73,8 @@ private final class BranchObserver: Sendable {
   func start() throws(StoreError) {
     let source = try repository.backend.watch { [weak self] in self?.noticed() }
     let references = try references()
-    state.withLock { state in
-      state.source = source
-      state.known = references
-    }
-    catchUp()
+    state.withLock { $0.source = source }
+    try startThread { self.run(references) }
   }
 
   func end() {
@@ -90,49 +83,36 @@ private final class BranchObserver: Sendable {
       defer { state.source = nil }
       return state.source
     }
-    // Ends here and not under the lock: the back end may be calling `noticed` just now.
+    state.notify()
+    // Goes here and not under the lock: the back end may be calling `noticed` just now.
     _ = consume source
   }
 
   private func noticed() {
-    let isMine = state.withLock { state in
-      state.isStale = true
-      guard !state.isBusy, !state.hasEnded else { return false }
-      state.isBusy = true
-      return true
-    }
-    if isMine { catchUp() }
+    state.withLock { $0.isStale = true }
+    state.notify()
   }
 
-  /// Tells until nothing is left to tell.
-  private func catchUp() {
-    while state.withLock({ state in
-      state.isBusy = state.isStale && !state.hasEnded
+  private func run(_ references: [RefName: ObjectID]) {
+    var known = references
+    while state.wait(for: { state -> Bool? in
+      guard state.isStale || state.hasEnded else { return nil }
       state.isStale = false
-      return state.isBusy
+      return !state.hasEnded
     }) {
-      tellChanges()
+      do { known = try tellChanges(since: known) } catch { tell(.failure(error)) }
     }
   }
 
-  private func tellChanges() {
-    let now: [RefName: ObjectID]
-    do { now = try references() } catch { return tell(.failure(error)) }
-    let before = state.withLock { state in
-      defer { state.known = now }
-      return state.known
-    }
+  /// Tells what has changed, and answers with what is now.
+  private func tellChanges(since before: [RefName: ObjectID]) throws(StoreError) -> [RefName: ObjectID] {
+    let now = try references()
     for name in Set(before.keys).union(now.keys).sorted() where before[name] != now[name] {
-      let change: Result<BranchChange?, StoreError>
-      do { change = .success(try self.change(name, from: before[name], to: now[name])) } catch {
-        change = .failure(error)
-      }
-      switch change {
-      case .success(let change?): tell(.success(change))
-      case .success(nil): break
-      case .failure(let error): tell(.failure(error))
-      }
+      do throws(StoreError) {
+        if let change = try change(name, from: before[name], to: now[name]) { tell(.success(change)) }
+      } catch { tell(.failure(error)) }
     }
+    return now
   }
 
   private func tell(_ change: Result<BranchChange, StoreError>) {

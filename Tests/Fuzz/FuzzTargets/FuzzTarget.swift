@@ -16,12 +16,13 @@ public struct FuzzTarget: Sendable {
   /// All targets, each under a name of its own.
   public static let all =
     [
-      blockList, dhcpClient, dhcpServer, ethernet, gitObject, gitRef, gitTree, http, toml, zlib,
+      blockList, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, packEntry, packIndex, toml,
+      zlib,
     ] + inside
 
   // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.
   #if DEBUG || FUZZING
-    private static let inside = [dns, facts, firewall, netlink]
+    private static let inside = [dns, facts, firewall, netlink, packFile]
   #else
     private static let inside: [FuzzTarget] = []
   #endif

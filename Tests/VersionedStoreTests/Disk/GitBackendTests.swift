@@ -140,7 +140,7 @@ import Testing
   @Test func aLargeBatchNeedsNoRoomInTheJournal() throws {
     let store = try GitBackend.create(path)
     var generator = SeededGenerator(1)
-    let text = (0..<2 << 20).map { _ in String(generator.next(), radix: 16) }.joined()
+    let text = (0..<160_000).map { _ in String(generator.next(), radix: 16) }.joined()
     let id = try commit(store, "large", text)
     #expect(try store.reference(.main) == id)
     try store.publish()

@@ -144,6 +144,14 @@ extension ModelTreeTests {
     #expect(try new.differences(to: old).map(\.kind) == [.added, .changed, .added, .removed, .removed])
     #expect(try old.differences(to: old.setting("b", [3])).isEmpty)
     #expect(throws: StoreError.self) { try old.differences(to: new, limit: 4) }
+    #expect(try old.differences(to: new, below: "a").map(\.path) == ["a/x", "a/y"])
+    #expect(try old.differences(to: new, below: "a/y").map(\.path) == ["a/y"])
+    var files: [Path] = []
+    try new.forEachFile { path, file in
+      files.append(path)
+      return path != "b/f"
+    }
+    #expect(files == ["a/y", "b/f"])
   }
 
   @Test(arguments: StoreMaker.all, Soak.seeds(1...3, soak: 100)) func differencesAreThoseOfDictionaries(
