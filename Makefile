@@ -1,9 +1,10 @@
 # On a fresh Debian 12 with Swift, `make run` and `make test` are the only two commands anyone needs.
 
-BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev zlib1g-dev libdeflate-dev libssl-dev libcurl4-openssl-dev lld binutils
+BUILD_PACKAGES := libmnl-dev libnftnl-dev libldns-dev zlib1g-dev libdeflate-dev libssl-dev libcurl4-openssl-dev lld \
+  binutils
 LAB_PACKAGES := iproute2 util-linux dnsmasq-base busybox isc-dhcp-client udhcpc dhcpcd-base bind9-dnsutils curl
 TEST_PACKAGES := $(LAB_PACKAGES) qemu-system-x86 nftables nmap conntrack iputils-ping procps systemd ncat python3 \
-  kea-dhcp4-server unbound e2fsprogs git
+  kea-dhcp4-server unbound e2fsprogs git openssh-server openssh-client
 BENCH_PACKAGES := $(TEST_PACKAGES) libnftables1 knot-resolver kea-admin strace libgit2-dev
 
 # The kernel that the tests boot in QEMU.

@@ -86,12 +86,14 @@ let package = Package(
     module("NameService", ["CLdns", "CNameService", "CHostSystem", "HostSystem", "Household", "Wire"]),
 
     // The API, and the executable.
-    module("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
+    module(
+      "Control", ["Configuration", "GitFormat", "HostSystem", "Household", "StoreSync", "VersionedStore", "Wire"]),
     .executableTarget(
       name: "lares",
       dependencies: [
         "AddressService", "Configuration", "Control", "Firewall", "HostSystem", "Household", "Interfaces",
-        "NameService", "Netlink", "Uplink", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "NameService", "Netlink", "StoreSync", "Uplink", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
@@ -177,6 +179,8 @@ let package = Package(
     tests("AddressService", ["address-server", "HostSystem", "Household", "Wire"]),
     tests("Uplink", ["Netlink", "HostSystem", "Household", "Wire"]),
     tests("NameService", ["HostSystem", "Household", "Wire", "CNameService", "CAllocationCount"]),
-    tests("Control", ["Configuration", "HostSystem", "Household", "Wire"]),
+    tests(
+      "Control",
+      ["Configuration", "GitFormat", "HostSystem", "Household", "VersionedStore", "Wire", "lares"]),
   ]
 )

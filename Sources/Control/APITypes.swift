@@ -25,6 +25,8 @@ public struct StatusReport: Codable, Sendable {
 /// A commit without its files.
 public struct CommitSummary: Codable, Sendable, Equatable {
   public var number: Int
+  /// Its name in the store; nil where the store cannot be read.
+  public var id: String?
   public var author: String
   public var reason: String
   public var time: UnixTime
@@ -32,6 +34,7 @@ public struct CommitSummary: Codable, Sendable, Equatable {
 
   init(_ commit: Commit) {
     number = commit.number
+    id = commit.id
     author = commit.author
     reason = commit.reason
     time = commit.time
@@ -96,6 +99,8 @@ public struct LogReport: Codable, Sendable {
 /// The answer to a change of the configuration.
 public struct ChangeReport: Codable, Sendable {
   public var commit: Int
+  /// Its name in the store.
+  public var id: String?
   /// What changed, in words.
   public var changes: [String]
   /// Seconds until it reverts unless confirmed; nil: it stays.
@@ -111,7 +116,8 @@ struct CommitRequest: Codable {
 }
 
 struct RollbackRequest: Codable {
-  var commit: Int
+  /// nil: the commit before the one in force; while one is provisional, the end of its window.
+  var commit: Revision?
   var reason: String?
   var window: Int?
   /// Whether uncommitted changes in lares.toml may be lost.
@@ -143,4 +149,57 @@ struct SecretRequest: Codable { var value: String }
 public struct ErrorReport: Codable, Sendable {
   public var error: String
   public init(error: String) { self.error = error }
+}
+
+/// A commit as a person names it: by its number or by its name's beginning; in JSON a number or a text.
+public struct Revision: Codable, Sendable, Equatable {
+  public var text: String
+
+  public init(_ text: String) { self.text = text }
+
+  public init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if let number = try? value.decode(Int.self) { text = String(number) } else { text = try value.decode(String.self) }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var value = encoder.singleValueContainer()
+    try value.encode(text)
+  }
+}
+
+/// What a Git session asks about a push, on the connection that control gave it.
+struct PushRequest: Codable {
+  /// The newest commit that was pushed.
+  var commit: String
+  /// Its files, while the store does not have them: they are only checked.
+  var files: [String: String]?
+  /// Seconds; 0: no window; nil: the default.
+  var window: Int?
+}
+
+/// What `POST /v1/configuration/bisect` takes.
+struct BisectRequest: Codable {
+  var action: BisectAction
+  /// start: the commit that is known to be bad (default: the one in force) and the one that is known to be good.
+  var bad: Revision?
+  var good: Revision?
+  var window: Int?
+}
+
+/// What a person does in a search for the commit that broke something.
+public enum BisectAction: String, Codable, Sendable, CaseIterable { case start, good, bad, skip, reset, status }
+
+/// How a search stands.
+public struct BisectReport: Codable, Sendable {
+  /// The commit whose configuration is in force to be tried; nil: nothing is to be tried any more.
+  public var testing: CommitSummary?
+  /// How many commits may be the one.
+  public var left: Int
+  /// The commit that broke it.
+  public var found: CommitSummary?
+  /// Those among which it is, where all others had to be skipped.
+  public var candidates: [CommitSummary]
+  /// What came into force for the next step.
+  public var change: ChangeReport?
 }

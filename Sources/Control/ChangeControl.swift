@@ -6,7 +6,7 @@ public import Wire
 /// Each change to the history is written so that a power cut between two writes is understood at the next start: the
 /// mark of a window comes before its commit, and goes after the commit that ends it.
 public struct ChangeControl<History: ConfigurationHistory> {
-  public private(set) var history: History
+  public internal(set) var history: History
   private let boot: String
   /// When the commit in force was made; confirming needs a connection that is younger.
   private var changed: Instant
@@ -66,24 +66,58 @@ public struct ChangeControl<History: ConfigurationHistory> {
     _ files: [String: String], author: String, reason: String, window: Int?, now: Instant, wall: UnixTime,
     undoes: Int? = nil
   ) throws -> Commit {
-    if let (open, secondsLeft) = self.window(now: now) {
-      throw ControlError.windowOpen(commit: open.commit, owner: open.owner, secondsLeft: secondsLeft)
-    }
-    if let window, !Self.windowRange.contains(window) { throw ControlError.badWindow(window) }
+    try requireNoWindow(now: now)
+    try Self.check(window)
     let head = try head()
     guard head?.files != files else { throw ControlError.nothingToCommit }
     let commit = Commit(
       number: history.newest + 1, author: author, reason: reason, time: wall, undoes: undoes, files: files)
+    try put(commit, in: window, owner: author, after: head, now: now) { try $0.append(commit) }
+    return try self.head() ?? commit
+  }
+
+  /// Puts commits in force that came from outside and whose files have been checked. Where they change no file, there is
+  /// nothing to go back from, and they stay.
+  ///
+  /// - Parameters:
+  ///   - commits: in order, going on from the head.
+  ///   - owner: who pushed them.
+  ///   - window: seconds until the last of them reverts to the head of before; nil: they stay.
+  /// - Throws: `ControlError.windowOpen`, `.nothingToCommit`, `.badWindow`, or what the history throws.
+  public mutating func adopt(_ commits: [Commit], owner: String, window: Int?, now: Instant) throws {
+    try requireNoWindow(now: now)
+    try Self.check(window)
+    guard let last = commits.last else { throw ControlError.nothingToCommit }
+    let head = try head()
+    let window = head?.files == last.files ? nil : window
+    try put(last, in: window, owner: owner, after: head, now: now) { try $0.adopt(commits, by: owner) }
+  }
+
+  /// Refuses a second change while one is provisional.
+  public func requireNoWindow(now: Instant) throws {
+    guard let (open, secondsLeft) = window(now: now) else { return }
+    throw ControlError.windowOpen(commit: open.commit, owner: open.owner, secondsLeft: secondsLeft)
+  }
+
+  /// Refuses a window that cannot be kept.
+  static func check(_ window: Int?) throws {
+    if let window, !windowRange.contains(window) { throw ControlError.badWindow(window) }
+  }
+
+  /// Writes a change and its mark in the order that a power cut cannot break.
+  private mutating func put(
+    _ newest: Commit, in window: Int?, owner: String, after head: Commit?, now: Instant,
+    _ write: (inout History) throws -> Void
+  ) throws {
     if let window, let head {
       try history.setProvisional(
         Provisional(
-          commit: commit.number, fallback: head.number, owner: author,
+          commit: newest.number, fallback: head.number, owner: owner,
           deadline: now.advanced(milliseconds: Int64(window) * 1_000).nanoseconds, boot: boot))
     }
-    try history.append(commit)
+    try write(&history)
     if window == nil, history.provisional != nil { try history.setProvisional(nil) }
     changed = now
-    return commit
   }
 
   /// Ends the window and keeps the commit.

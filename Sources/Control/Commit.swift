@@ -4,6 +4,8 @@ public import Household
 public struct Commit: Codable, Sendable, Equatable {
   /// 1 for the first; each commit's parent is the one before it.
   public var number: Int
+  /// Its name in the store, in hexadecimal digits; nil where it is not in one.
+  public var id: String?
   /// Who made it: a user's name, or `lares` for what the router did by itself.
   public var author: String
   /// Why, in the author's words.
@@ -15,9 +17,11 @@ public struct Commit: Codable, Sendable, Equatable {
   public var files: [String: String]
 
   public init(
-    number: Int, author: String, reason: String, time: UnixTime, undoes: Int? = nil, files: [String: String]
+    number: Int, id: String? = nil, author: String, reason: String, time: UnixTime, undoes: Int? = nil,
+    files: [String: String]
   ) {
     self.number = number
+    self.id = id
     self.author = author
     self.reason = reason
     self.time = time
@@ -55,6 +59,11 @@ public protocol ConfigurationHistory {
   func commit(_ number: Int) throws -> Commit
   /// Adds a commit whose number is `newest + 1`. When it returns, the commit survives power loss.
   mutating func append(_ commit: Commit) throws
+  /// Makes commits that came from outside the newest, all or none. They are in order and go on from `newest`. When it
+  /// returns, they survive power loss.
+  ///
+  /// - Parameter owner: who pushed them.
+  mutating func adopt(_ commits: [Commit], by owner: String) throws
   /// The mark of an open window, which lasts like a commit.
   var provisional: Provisional? { get }
   mutating func setProvisional(_ provisional: Provisional?) throws

@@ -5,14 +5,15 @@ import Wire
 
 extension ControlDaemon {
   /// Who asks, and what they may do.
-  private struct Caller {
+  struct Caller {
+    var user: UInt32?
     var name: String
     var mayChange: Bool
   }
 
   private func caller(of request: APIRequest) -> Caller {
-    guard let user = request.peerUser else { return Caller(name: "nobody", mayChange: false) }
-    return Caller(name: ProcessIdentity.userName(user), mayChange: user == 0 || user == ownerUser)
+    guard let user = request.peerUser else { return Caller(user: nil, name: "nobody", mayChange: false) }
+    return Caller(user: user, name: ProcessIdentity.userName(user), mayChange: user == 0 || user == ownerUser)
   }
 
   /// Answers a request on the control socket.
@@ -57,7 +58,8 @@ extension ControlDaemon {
     if parts == ["metrics"] { return metricsResponse() }
     guard parts.first == "v1" else { throw ControlError.notFound("\(request.head.path) (the API is under /v1)") }
     let method = request.head.method
-    if method != "GET", !caller.mayChange {
+    // Reading is enough to clone.
+    if method != "GET", parts != ["v1", "git", "config", "upload-pack"], !caller.mayChange {
       throw ControlError.notAllowed("\(caller.name) may look but not change; be root or the owner of the configuration")
     }
     switch (method, parts.dropFirst().first, Array(parts.dropFirst(2))) {
@@ -77,6 +79,9 @@ extension ControlDaemon {
     case ("GET", "dns", []): return try json(namesReport())
     case ("GET", "configuration", []): return try json(committed())
     case (_, "configuration", let rest): return try configuration(method, rest, request, caller)
+    case ("POST", "git", let rest) where rest.count == 2 && rest[0] == "config":
+      return try openSession(rest[1], request, caller)
+    case ("POST", "push", []): return try json(push(body(request), by: caller.name))
     case (_, "devices", let rest) where rest.count == 2: return try device(method, rest[0], rest[1], request, caller)
     case (_, "secrets", let rest): return try secret(method, rest, request)
     default: throw ControlError.notFound(request.head.path)
@@ -120,10 +125,8 @@ extension ControlDaemon {
       return try json(
         EditReport(changed: after != before, diagnostics: after.check().diagnostics.map(\.description)))
     case ("GET", ["diff"]):
-      let from = try request.head.queryValue("from").map(commitNumber)
-      let to = try request.head.queryValue("to").map(commitNumber)
-      let old = try from.map { try change.history.commit($0).files } ?? committed()
-      let new = try to.map { try change.history.commit($0).files } ?? candidate.read()
+      let old = try request.head.queryValue("from").map(files) ?? committed()
+      let new = try request.head.queryValue("to").map(files) ?? candidate.read()
       return try json(changes(from: old, to: new))
     case ("POST", ["commit"]):
       let wanted: CommitRequest = try body(request)
@@ -135,37 +138,67 @@ extension ControlDaemon {
       let number = try confirm(connectionOpened: request.connectionOpened, by: caller.name)
       return try json(ChangeReport(commit: number, changes: [], confirmWithin: nil))
     case ("POST", ["rollback"]): return try json(rollBack(body(request), by: caller.name))
-    case ("GET", ["history"]):
-      let newest = change.history.newest
-      return try json(
-        (1...max(1, newest)).reversed().prefix(newest).map { CommitSummary(try change.history.commit($0)) })
+    case ("POST", ["bisect"]): return try json(bisect(body(request), by: caller.name))
+    case ("GET", ["bisect"]): return try json(bisect(BisectRequest(action: .status), by: caller.name))
+    case ("GET", ["history"]): return try json(usingStore { try change.history.summaries() })
     case ("GET", let parts) where parts.count == 2 && parts[0] == "history":
-      return try json(change.history.commit(commitNumber(parts[1])))
+      return try json(usingStore { try change.history.commit(change.history.number(of: parts[1])) })
     default: throw ControlError.notFound("\(method) \(request.head.path)")
     }
   }
 
-  private func commitNumber(_ text: String) throws -> Int {
-    guard let number = Int(text) else { throw ControlError.badRequest("\"\(text)\" is not the number of a commit") }
-    return number
+  /// The files of a revision; `candidate` is what is edited.
+  private func files(_ revision: String) throws -> [String: String] {
+    try revision == "candidate" ? candidate.read() : usingStore { try change.history.files(at: revision) }
   }
 
   /// Zero seconds mean no window, none given the default.
-  private func window(_ seconds: Int?) -> Int? {
-    seconds == 0 ? nil : seconds ?? ChangeControl<FileHistory>.defaultWindow
+  func window(_ seconds: Int?) -> Int? {
+    seconds == 0 ? nil : seconds ?? ChangeControl<StoreHistory>.defaultWindow
   }
 
   private func rollBack(_ wanted: RollbackRequest, by author: String) throws -> ChangeReport {
-    let target = try change.history.commit(wanted.commit)
+    if wanted.commit == nil, change.window(now: Clock.now) != nil {
+      return try endProvisional(why: "\(author) did not keep it", by: author)
+    }
+    let number = try wanted.commit.map { try change.history.number(of: $0.text) } ?? commitBefore()
+    let target = try usingStore { try change.history.commit(number) }
     let before = try? candidate.read()
     if wanted.discard != true, let before, try before != committed(), before != target.files {
       throw ControlError.candidateDiffers
     }
     let report = try commit(
-      target.files, author: author, reason: wanted.reason ?? "Back to commit \(wanted.commit)",
+      target.files, author: author, reason: wanted.reason ?? "Back to commit \(number)",
       window: window(wanted.window), undoes: change.history.newest)
     try candidate.write(target.files, before: before ?? [:])
     return report
+  }
+
+  /// The newest commit with other files than those in force that nobody has undone.
+  private func commitBefore() throws -> Int {
+    let files = try committed()
+    let summaries = try usingStore { try change.history.summaries() }
+    let undone = Set(summaries.compactMap(\.undoes))
+    for summary in summaries where !undone.contains(summary.number) {
+      if try usingStore({ try change.history.commit(summary.number).files }) != files { return summary.number }
+    }
+    throw ControlError.nothingBefore
+  }
+
+  /// Undoes the provisional commit before its window ends.
+  func endProvisional(why: String, by author: String) throws -> ChangeReport {
+    let before = model
+    let provisional = try change.head()
+    let reverted = try usingStore { try change.revert(why: why, now: Clock.now, wall: Clock.wall) }
+    guard let reverted else { throw ControlError.nothingToConfirm }
+    log.notice(reverted.reason, ["commit": String(reverted.number)])
+    publishHead()
+    // What was edited and committed goes back with it; later edits stay.
+    if let provisional, let edited = try? candidate.read(), edited == provisional.files {
+      try candidate.write(reverted.files, before: edited)
+    }
+    let changes = try before.map { ConfigurationDiff(from: $0, to: try checked(reverted.files)).changes.map(\.words) }
+    return ChangeReport(commit: reverted.number, id: reverted.id, changes: changes ?? [], confirmWithin: nil)
   }
 
   /// What differs between two sets of files, where both can be understood.

@@ -1,6 +1,7 @@
 import Configuration
 public import HostSystem
 public import Household
+import VersionedStore
 import Wire
 
 /// The daemon that decides: keeps the configuration's history, puts commits in force, and answers the API.
@@ -12,7 +13,7 @@ public final class ControlDaemon {
   let candidate: CandidateFiles
   let secrets: SecretStore
   let ownerUser: UInt32
-  var change: ChangeControl<FileHistory>
+  var change: ChangeControl<StoreHistory>
   /// The model of the commit in force.
   private(set) var model: HouseholdModel?
   let facts: FactsInUse
@@ -20,8 +21,14 @@ public final class ControlDaemon {
   /// What daemons know to be wrong with a household that the configuration's own rules accept.
   let furtherCheck: (HouseholdModel) throws -> Void
 
-  private let loop: EventLoop
-  private let log: Log
+  let loop: EventLoop
+  let log: Log
+  /// For what must last and belongs to control alone.
+  let stateFolder: String
+  /// The program that serves one Git client each, as `lares` with its hidden subcommand.
+  let sessionProgram: String
+  /// Git clients that are being served.
+  var sessions = 0
   private let configuration: FactWriter<ConfigurationFact>
   let pauses: FactWriter<PauseFact>
   private let status: FactWriter<DaemonFact>
@@ -29,11 +36,14 @@ public final class ControlDaemon {
   /// Why no configuration, or not the newest, is in force; and why metrics are not served.
   private var headProblem: String?
   private var metricsProblem: String?
-  private var server: HTTPServer?
+  /// What the process was started with to say of itself.
+  private let startNotes: [String]
+  var server: HTTPServer?
   private var metricsServer: HTTPServer?
   private var metricsSettings: MetricsSettings?
   private var windowTimer: EventLoop.Timer?
   private var pauseTimer: EventLoop.Timer?
+  private var storeTimer: EventLoop.Timer?
   /// The checks as they were when the provisional commit was made.
   private(set) var checksBefore: [String: Check] = [:]
 
@@ -44,12 +54,15 @@ public final class ControlDaemon {
   ///   - configurationFolder: holds lares.toml.
   ///   - ownerUser: besides root, who may change things.
   ///   - notes: what `status` is to say of this process, e.g. of its privileges.
+  ///   - sessionProgram: the executable of `lares`, which serves each Git client in a process of its own.
   ///   - furtherCheck: throws what a daemon would refuse in a household that the configuration's own rules accept.
   public init(
     folders: Folders, configurationFolder: String, ownerUser: UInt32, loop: EventLoop, log: Log, notes: [String] = [],
-    furtherCheck: @escaping (HouseholdModel) throws -> Void = { _ in }
+    sessionProgram: String = "/proc/self/exe", furtherCheck: @escaping (HouseholdModel) throws -> Void = { _ in }
   ) throws {
     self.furtherCheck = furtherCheck
+    self.sessionProgram = sessionProgram
+    startNotes = notes
     self.folders = folders
     self.loop = loop
     self.log = log
@@ -57,6 +70,7 @@ public final class ControlDaemon {
     logKeeper = LogKeeper(folders: folders, loop: loop, log: log)
     candidate = CandidateFiles(folder: configurationFolder)
     let state = folders.state(of: "control")
+    stateFolder = state
     secrets = try SecretStore(folder: state + "/secrets")
     configuration = try FactWriter(FactKinds.configuration, in: folders, loop: loop)
     pauses = try FactWriter(FactKinds.pauses, in: folders, loop: loop)
@@ -64,12 +78,14 @@ public final class ControlDaemon {
     facts = FactsInUse(folders: folders, loop: loop)
     own = DaemonFact(processIdentifier: ProcessIdentity.current, started: Clock.wall, notes: notes)
     let (change, reverted) = try ChangeControl.resume(
-      FileHistory(folder: state + "/history"), boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
+      StoreHistory(folder: state), boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
     self.change = change
     if let reverted { log.warning(reverted.reason, ["commit": String(reverted.number)]) }
     if let note = pauses.recoveryNote { log.warning(note) }
+    for note in change.history.notes { log.warning(note) }
     importFirstCommit()
     publishHead()
+    retryStore()
     for reader in facts.daemons.values { reader.onChange = { [unowned self] _ in checkApplied() } }
     schedulePauseEnd()
     try File.makeFolder(File.folderName(of: folders.controlSocket), mode: 0o750)
@@ -79,7 +95,7 @@ public final class ControlDaemon {
   }
 
   private func importFirstCommit() {
-    guard change.history.newest == 0 else { return }
+    guard change.history.newest == 0, change.history.problem == nil else { return }
     do {
       let files = try candidate.read()
       _ = try checked(files)
@@ -94,7 +110,7 @@ public final class ControlDaemon {
   // MARK: - Putting commits in force
 
   /// The model of files that may be committed.
-  private func checked(_ files: [String: String]) throws -> HouseholdModel {
+  func checked(_ files: [String: String]) throws -> HouseholdModel {
     let model = try ConfigurationText(files: files).parse()
     try furtherCheck(model)
     return model
@@ -105,43 +121,53 @@ public final class ControlDaemon {
     -> ChangeReport
   {
     let wanted = try checked(files)
+    return try putInForce(wanted, by: author, window: window, reason: reason) {
+      try change.commit(
+        files, author: author, reason: reason, window: window, now: Clock.now, wall: Clock.wall, undoes: undoes)
+    }
+  }
+
+  /// Changes the history by `write`, puts what is its head then in force, and tells what that changes.
+  func putInForce(
+    _ wanted: HouseholdModel, by author: String, window: Int?, reason: String, _ write: () throws -> Commit
+  ) throws -> ChangeReport {
     let before = model
     let checks = facts.checks.values
-    let commit = try change.commit(
-      files, author: author, reason: reason, window: window, now: Clock.now, wall: Clock.wall, undoes: undoes)
+    let commit = try usingStore(write)
     checksBefore = checks
     log.notice(
       "commit \(commit.number) by \(author)\(window.map { ", provisional for \($0) s" } ?? "")", ["reason": reason])
     publishHead()
     let left = change.window(now: Clock.now)?.secondsLeft
     return ChangeReport(
-      commit: commit.number, changes: before.map { ConfigurationDiff(from: $0, to: wanted).changes.map(\.words) } ?? [],
-      confirmWithin: left)
+      commit: commit.number, id: commit.id,
+      changes: before.map { ConfigurationDiff(from: $0, to: wanted).changes.map(\.words) } ?? [], confirmWithin: left)
   }
 
   func confirm(connectionOpened: Instant, by author: String) throws -> Int {
     let number = try change.confirm(connectionOpened: connectionOpened)
     windowTimer?.cancel()
+    keepLastGood()
     log.notice("commit \(number) confirmed by \(author)")
     return number
   }
 
   /// Announces the commit in force to the other daemons, and arms the window's end.
-  private func publishHead() {
+  func publishHead() {
     guard let head = try? change.head() else { return publishStatus() }
     do {
-      let parsed = try ConfigurationText(files: head.files).parse()
-      model = parsed
+      try announce(head.files, as: head.number)
       headProblem = nil
-      own.appliedCommit = head.number
-      try configuration.set(
-        "head", ConfigurationFact(commit: head.number, files: head.files, folder: candidate.folder))
-      logKeeper.apply(parsed.log, host: "\(parsed.routerName).\(parsed.domain)")
-      serveMetrics(parsed.metrics)
+      keepLastGood()
     } catch {
       let problem = "commit \(head.number) could not be put in force: \(error)"
       headProblem = problem
       log.error(problem)
+      // Somebody changed the repository behind our back. Nothing may be in force yet after a start.
+      if own.appliedCommit == 0, let good = change.history.lastGood {
+        headProblem = problem + "; the last good configuration, commit \(good.number), is in force instead"
+        try? announce(good.files, as: head.number)
+      }
     }
     own.triedCommit = head.number
     publishStatus()
@@ -151,9 +177,62 @@ public final class ControlDaemon {
     }
   }
 
+  private func announce(_ files: [String: String], as number: Int) throws {
+    let parsed = try ConfigurationText(files: files).parse()
+    model = parsed
+    own.appliedCommit = number
+    try configuration.set("head", ConfigurationFact(commit: number, files: files, folder: candidate.folder))
+    logKeeper.apply(parsed.log, host: "\(parsed.routerName).\(parsed.domain)")
+    serveMetrics(parsed.metrics)
+  }
+
+  /// Keeps what is in force for good beside the store, so that the router can run without it.
+  private func keepLastGood() {
+    guard change.window(now: Clock.now) == nil, headProblem == nil, let head = try? change.head() else { return }
+    do {
+      try change.history.keepLastGood(head)
+    } catch {
+      log.error("a copy of the configuration in force could not be kept: \(error)")
+    }
+  }
+
+  /// Runs what reads or changes the history. Where the store turns out to be damaged, it is opened again, which moves a
+  /// damaged one aside, and the error goes on.
+  func usingStore<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as StoreError where error.needsReopening {
+      reopenStore(because: "\(error)")
+      throw error
+    }
+  }
+
+  private func reopenStore(because why: String) {
+    if !why.isEmpty { log.error("the history could not be used, opening it again: \(why)") }
+    change.history.reopen()
+    do {
+      let resumed = try ChangeControl.resume(
+        change.history, boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
+      change = resumed.control
+      for note in change.history.notes { log.warning(note) }
+      publishHead()
+    } catch {
+      log.error("the history could not be taken up again: \(error)")
+    }
+    retryStore()
+  }
+
+  /// Tries again and again while the store cannot be opened.
+  private func retryStore() {
+    storeTimer?.cancel()
+    guard let problem = change.history.problem else { return }
+    log.error("the history cannot be used; the last good configuration is in force: \(problem)")
+    storeTimer = loop.schedule(afterMilliseconds: 10_000) { [unowned self] in reopenStore(because: "") }
+  }
+
   private func endWindow() {
     do {
-      guard let reverted = try change.expire(now: Clock.now, wall: Clock.wall) else { return }
+      guard let reverted = try usingStore({ try change.expire(now: Clock.now, wall: Clock.wall) }) else { return }
       log.warning(reverted.reason, ["commit": String(reverted.number)])
       publishHead()
     } catch {
@@ -172,7 +251,9 @@ public final class ControlDaemon {
       else { continue }
       let why = "\(name) could not apply it: \(daemon.problems.joined(separator: "; "))"
       do {
-        guard let reverted = try change.revert(why: why, now: Clock.now, wall: Clock.wall) else { return }
+        guard let reverted = try usingStore({ try change.revert(why: why, now: Clock.now, wall: Clock.wall) }) else {
+          return
+        }
         log.warning(reverted.reason, ["commit": String(reverted.number)])
         publishHead()
       } catch {
@@ -183,7 +264,11 @@ public final class ControlDaemon {
   }
 
   private func publishStatus() {
-    own.problems = [headProblem, metricsProblem].compactMap(\.self)
+    let store = change.history.problem.map {
+      "the history cannot be used, so nothing can be changed; the last good configuration is in force: \($0)"
+    }
+    own.problems = [store, headProblem, metricsProblem].compactMap(\.self)
+    own.notes = startNotes + change.history.notes
     do {
       try status.set("self", own)
     } catch {

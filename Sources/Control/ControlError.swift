@@ -8,6 +8,15 @@ public enum ControlError: Error, Equatable, Sendable {
   case nothingToCommit
   case badWindow(Int)
   case candidateDiffers
+  /// A push while lares.toml has edits that it would overwrite.
+  case candidateInTheWay
+  /// The pushed commits do not go on from the one in force.
+  case pushDiverges
+  case noSuchRevision(String)
+  /// The history cannot be used just now; the value says why.
+  case historyClosed(String)
+  case notBisecting
+  case nothingBefore
   case nothingCommitted
   case invalidConfiguration([String])
   case unknownDevice(String, nearest: String?)
@@ -24,12 +33,13 @@ public enum ControlError: Error, Equatable, Sendable {
     switch self {
     case .badRequest, .badWindow, .badSecretName: 400
     case .notAllowed: 403
-    case .noSuchCommit, .unknownDevice, .noSuchSecret, .notFound: 404
+    case .noSuchCommit, .noSuchRevision, .unknownDevice, .noSuchSecret, .notFound: 404
     case .wrongMethod: 405
-    case .windowOpen, .nothingToConfirm, .connectionTooOld, .nothingToCommit, .candidateDiffers, .nothingCommitted,
-      .notPaused:
+    case .windowOpen, .nothingToConfirm, .connectionTooOld, .nothingToCommit, .candidateDiffers, .candidateInTheWay,
+      .pushDiverges, .notBisecting, .nothingBefore, .nothingCommitted, .notPaused:
       409
     case .invalidConfiguration: 422
+    case .historyClosed: 503
     case .failed: 500
     }
   }
@@ -48,6 +58,15 @@ extension ControlError: CustomStringConvertible {
     case .badWindow(let seconds): "a window of \(seconds) s cannot be kept: give 10 to 3600 seconds, or --now for none"
     case .candidateDiffers:
       "lares.toml has changes that were never committed and would be lost: commit them, or add --discard"
+    case .candidateInTheWay:
+      "lares.toml on the router has changes that were never committed and would be lost: commit them there and fetch, or undo them"
+    case .pushDiverges:
+      "main has commits that yours do not go on from: git pull --rebase, then push again"
+    case .noSuchRevision(let text):
+      "there is no commit, branch or tag \"\(text)\"; lares history has the numbers and names of commits"
+    case .historyClosed(let why): "nothing can be changed or looked up, for the history cannot be used: \(why)"
+    case .notBisecting: "no search is going on: lares bisect start GOOD BAD begins one"
+    case .nothingBefore: "there is no earlier configuration to go back to; lares history lists the commits"
     case .nothingCommitted: "no configuration has been committed yet"
     case .invalidConfiguration(let lines): lines.joined(separator: "\n")
     case .unknownDevice(let name, let nearest):

@@ -14,7 +14,9 @@ struct APIRequest {
 struct APIResponse {
   var status = 200
   var contentType = "application/json"
-  var body: [UInt8]
+  var body: [UInt8] = []
+  /// With status 101: the protocol that the connection goes on with, and who takes it over once the answer is sent.
+  var upgrade: (protocolName: String, takeOver: (consuming Descriptor) -> Void)?
 }
 
 /// Serves HTTP/1.1 on one listener: keep-alive and pipelining, with limits on connections, sizes and idle time.
@@ -31,13 +33,21 @@ final class HTTPServer {
 
   private final class Connection {
     let stream: StreamSocket
+    let user: UInt32?
     let opened = Clock.now
     var lastHeard = Clock.now
     var input = HTTPMessageBuffer()
     var output: ArraySlice<UInt8> = []
     var closesAfterOutput = false
+    /// Who gets the connection when all is sent.
+    var takeOver: ((consuming Descriptor) -> Void)?
+    /// Told of the end; such a connection may be silent as long as it likes.
+    var onClose: (() -> Void)?
 
-    init(_ stream: StreamSocket) { self.stream = stream }
+    init(_ stream: StreamSocket, user: UInt32?) {
+      self.stream = stream
+      self.user = user
+    }
   }
 
   init(_ listener: StreamListener, loop: EventLoop, handler: @escaping (APIRequest) -> APIResponse) {
@@ -53,17 +63,28 @@ final class HTTPServer {
       stream.close()
       return
     }
-    let connection = Connection(stream)
+    take(Connection(stream, user: stream.peerUser))
+  }
+
+  /// Serves a connection that this process made itself for somebody, until the other end closes it.
+  func serve(_ stream: StreamSocket, for user: UInt32?, onClose: @escaping () -> Void) {
+    let connection = Connection(stream, user: user)
+    connection.onClose = onClose
+    take(connection)
+  }
+
+  private func take(_ connection: Connection) {
     connections[ObjectIdentifier(connection)] = connection
-    stream.onReadable = { [unowned self, unowned connection] in read(connection) }
-    stream.onWritable = { [unowned self, unowned connection] in answer(connection) }
+    connection.stream.onReadable = { [unowned self, unowned connection] in read(connection) }
+    connection.stream.onWritable = { [unowned self, unowned connection] in answer(connection) }
   }
 
   private func scheduleIdleSweep() {
     loop.schedule(afterMilliseconds: Self.idleMilliseconds / 2) { [weak self] in
       guard let self else { return }
       let oldest = Clock.now.advanced(milliseconds: -Self.idleMilliseconds)
-      for connection in connections.values where connection.lastHeard < oldest { close(connection) }
+      let idle = connections.values.filter { $0.lastHeard < oldest && $0.onClose == nil }
+      for connection in idle { close(connection) }
       scheduleIdleSweep()
     }
   }
@@ -71,6 +92,7 @@ final class HTTPServer {
   private func close(_ connection: Connection) {
     connection.stream.close()
     connections[ObjectIdentifier(connection)] = nil
+    connection.onClose?()
   }
 
   /// One piece each time, so that nobody who goes on sending keeps the others waiting.
@@ -97,15 +119,17 @@ final class HTTPServer {
 
   /// False where requests may be left because too much waits to be sent.
   private func answerWholeRequests(_ connection: Connection) -> Bool {
-    do {
+    do throws(HTTPParseError) {
       while !connection.closesAfterOutput {
         guard connection.output.count < Self.waitingOutputLimit else { return false }
         guard let (head, body) = try connection.input.nextRequest() else { return true }
         let wantsClose = head.value(of: "connection")?.utf8.map(lowercased) == Array("close".utf8)
         let response = handler(
           APIRequest(
-            head: head, body: body, peerUser: connection.stream.peerUser, connectionOpened: connection.opened))
-        send(response, on: connection, isLast: wantsClose)
+            head: head, body: body, peerUser: connection.user, connectionOpened: connection.opened))
+        // Another protocol starts after the answer, so nothing may have come before it.
+        guard response.upgrade == nil || connection.input.isEmpty else { throw HTTPParseError.malformed }
+        send(response, on: connection, isLast: wantsClose || response.upgrade != nil)
       }
     } catch {
       let body = Array("{\"error\":\"the request is not HTTP that this server takes\"}\n".utf8)
@@ -116,7 +140,12 @@ final class HTTPServer {
 
   private func send(_ response: APIResponse, on connection: Connection, isLast: Bool) {
     var fields = [HTTPField("Content-Type", response.contentType), HTTPField("Cache-Control", "no-store")]
-    if isLast { fields.append(HTTPField("Connection", "close")) }
+    if let upgrade = response.upgrade {
+      fields = [HTTPField("Connection", "Upgrade"), HTTPField("Upgrade", upgrade.protocolName)]
+      connection.takeOver = upgrade.takeOver
+    } else if isLast {
+      fields.append(HTTPField("Connection", "close"))
+    }
     connection.output += HTTPEncoder.response(
       HTTPResponseHead(status: response.status, fields: fields), body: response.body)
     connection.closesAfterOutput = connection.closesAfterOutput || isLast
@@ -134,6 +163,7 @@ final class HTTPServer {
     }
     connection.stream.wantsWritable = !connection.output.isEmpty
     guard connection.output.isEmpty, connection.closesAfterOutput else { return true }
+    if let takeOver = connection.takeOver, let descriptor = connection.stream.detach() { takeOver(descriptor) }
     close(connection)
     return false
   }

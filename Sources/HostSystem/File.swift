@@ -66,6 +66,13 @@ public enum File {
     if unlink(path) != 0, errno != ENOENT { throw SystemError("removing \(path)") }
   }
 
+  /// Gives a file or folder another name on the same file system (rename(2)), durably.
+  public static func move(_ path: String, to other: String) throws(SystemError) {
+    try systemCall("moving \(path) to \(other)") { rename(path, other) }
+    try syncFolder(of: other)
+    if folderName(of: path) != folderName(of: other) { try syncFolder(of: path) }
+  }
+
   /// Names of the entries of a folder, sorted; empty where there is no such folder.
   public static func list(_ folder: String) -> [String] {
     guard let stream = opendir(folder) else { return [] }

@@ -114,6 +114,17 @@ public final class StreamSocket {
     watch?.change(to: events)
   }
 
+  /// Takes over a connected socket, which has to be non-blocking.
+  public convenience init(_ descriptor: consuming Descriptor, loop: EventLoop) throws(SystemError) {
+    let number = descriptor.release()
+    do {
+      try self.init(owning: number, loop: loop)
+    } catch {
+      Glibc.close(number)
+      throw error
+    }
+  }
+
   /// Connects to a listening socket.
   public convenience init(connectingTo path: String, kind: UnixSocketKind, loop: EventLoop) throws(SystemError) {
     let number = try systemCall("making a unix socket") {
@@ -157,6 +168,14 @@ public final class StreamSocket {
     repeat { count = send(number, array, array.count, Int32(MSG_NOSIGNAL)) } while count < 0 && errno == EINTR
     if count >= 0 { return count }
     return errno == EAGAIN ? 0 : nil
+  }
+
+  /// Gives the connection away; nothing is called any more. Nil where it was closed before.
+  public func detach() -> Descriptor? {
+    guard let watch else { return nil }
+    self.watch = nil
+    watch.cancel()
+    return Descriptor(owning: number)
   }
 
   public func close() {

@@ -47,6 +47,9 @@ public struct HTTPMessageBuffer: Sendable {
 
   public var isEmpty: Bool { bytes.isEmpty }
 
+  /// What came behind the messages that were taken, for a connection that goes on with another protocol.
+  public var unread: [UInt8] { bytes }
+
   public mutating func append(_ more: [UInt8]) { bytes += more }
 
   /// The next whole request; nil until more bytes are there.
@@ -63,7 +66,8 @@ public struct HTTPMessageBuffer: Sendable {
     return (request, body)
   }
 
-  /// The next whole response; nil until more bytes are there. A response must have a Content-Length.
+  /// The next whole response; nil until more bytes are there. A response must have a Content-Length, unless its status
+  /// says that it has no body (RFC 9110 section 8.6).
   public mutating func nextResponse() throws(HTTPParseError) -> (head: HTTPResponseHead, body: [UInt8])? {
     guard try readHead() else { return nil }
     let lines = head.lines
@@ -72,7 +76,8 @@ public struct HTTPMessageBuffer: Sendable {
     else { throw .malformed }
     let fields = try Self.fields(lines.dropFirst())
     let response = HTTPResponseHead(status: status, fields: fields)
-    guard let length = response.value(of: "content-length") else { throw .malformed }
+    let hasNoBody = status < 200 || status == 204
+    guard let length = response.value(of: "content-length") ?? (hasNoBody ? "0" : nil) else { throw .malformed }
     guard let body = try body(length: length, fields: fields) else { return nil }
     return (response, body)
   }
@@ -143,22 +148,27 @@ public struct HTTPMessageBuffer: Sendable {
 /// A whole message as bytes, with its Content-Length.
 public enum HTTPEncoder {
   public static func request(_ head: HTTPRequestHead, body: [UInt8] = []) -> [UInt8] {
-    message("\(head.method) \(head.target) HTTP/1.1\r\n", head.fields, body)
+    message("\(head.method) \(head.target) HTTP/1.1\r\n", head.fields + [length(of: body)], body)
   }
 
+  /// A status below 200 has no body and no length (RFC 9110 section 8.6).
   public static func response(_ head: HTTPResponseHead, body: [UInt8] = []) -> [UInt8] {
-    message("HTTP/1.1 \(head.status) \(reason(head.status))\r\n", head.fields, body)
+    let start = "HTTP/1.1 \(head.status) \(reason(head.status))\r\n"
+    return head.status < 200
+      ? message(start, head.fields, []) : message(start, head.fields + [length(of: body)], body)
   }
+
+  private static func length(of body: [UInt8]) -> HTTPField { HTTPField("Content-Length", String(body.count)) }
 
   private static func message(_ start: String, _ fields: [HTTPField], _ body: [UInt8]) -> [UInt8] {
     var text = start
     for field in fields { text += "\(field.name): \(field.value)\r\n" }
-    text += "Content-Length: \(body.count)\r\n\r\n"
-    return Array(text.utf8) + body
+    return Array((text + "\r\n").utf8) + body
   }
 
   private static func reason(_ status: Int) -> String {
     switch status {
+    case 101: "Switching Protocols"
     case 200: "OK"
     case 204: "No Content"
     case 400: "Bad Request"

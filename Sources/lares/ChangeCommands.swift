@@ -91,12 +91,17 @@ private func edit(_ connection: Connection, key: String, value: String?) throws 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell in words what differs between what runs and lares.toml, or between two commits.")
-  @Argument(help: "Number of the older commit; default: the one in force.") var from: Int?
-  @Argument(help: "Number of the newer commit; default: lares.toml.") var to: Int?
+  @Argument(
+    help: """
+      The older commit: its number, its name's beginning, a branch or a tag, or candidate for lares.toml; default: \
+      the one in force.
+      """) var from: String?
+  @Argument(help: "The newer commit; default: candidate.") var to: String?
   @OptionGroup var connection: Connection
 
   func run() throws {
-    let query = [from.map { "from=\($0)" }, to.map { "to=\($0)" }].compactMap(\.self).joined(separator: "&")
+    let query = [from.map { "from=\(percentEncoded($0))" }, to.map { "to=\(percentEncoded($0))" }].compactMap(\.self)
+      .joined(separator: "&")
     let changes = try connection.client.get("/v1/configuration/diff?\(query)", as: [ConfigurationDiff.Change].self)
     try connection.output(changes) { $0.isEmpty ? "No difference." : $0.map(\.words).joined(separator: "\n") }
   }
@@ -143,7 +148,11 @@ struct Rollback: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Put an earlier commit's configuration back in force, as a new commit.",
     discussion: "Needs no restart, and reverts by itself unless confirmed, like any commit.")
-  @Argument(help: "Number of the commit to go back to (lares history).") var commit: Int
+  @Argument(
+    help: """
+      The commit to go back to: its number or its name's beginning (lares history); default: the one before the one \
+      in force. While that is provisional, it ends at once.
+      """) var commit: String?
   @Option(name: .shortAndLong, help: "Why, for the history.") var message: String?
   @Flag(help: "Lose changes in lares.toml that were never committed.") var discard = false
   @OptionGroup var window: Window
@@ -151,7 +160,7 @@ struct Rollback: ParsableCommand {
 
   func run() throws {
     struct Request: Encodable {
-      var commit: Int
+      var commit: String?
       var reason: String?
       var window: Int?
       var discard: Bool
@@ -163,6 +172,19 @@ struct Rollback: ParsableCommand {
 
 /// Waits until the daemons have applied a change, and tells what came of it.
 private func report(_ connection: Connection, _ change: ChangeReport) throws {
+  let status = try waitUntilApplied(connection, change)
+  try connection.output(change) { change in
+    var lines = change.changes + ["Commit \(change.commit) is in force."]
+    lines += status.problems.map { "! \($0)" }
+    if let seconds = change.confirmWithin { lines.append("It reverts in \(seconds) s unless you run: lares confirm") }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// Waits until every daemon that runs has applied a change, at most ten seconds.
+///
+/// - Throws: where it did not last.
+func waitUntilApplied(_ connection: Connection, _ change: ChangeReport) throws -> StatusReport {
   var status = try connection.client.get("/v1/status", as: StatusReport.self)
   let deadline = Clock.now.advanced(milliseconds: 10_000)
   while status.commit?.number == change.commit, Clock.now < deadline,
@@ -174,12 +196,7 @@ private func report(_ connection: Connection, _ change: ChangeReport) throws {
   if let newer = status.commit, newer.number != change.commit {
     throw ControlError.failed("commit \(change.commit) did not last. \(newer.reason)")
   }
-  try connection.output(change) { change in
-    var lines = change.changes + ["Commit \(change.commit) is in force."]
-    lines += status.problems.map { "! \($0)" }
-    if let seconds = change.confirmWithin { lines.append("It reverts in \(seconds) s unless you run: lares confirm") }
-    return lines.joined(separator: "\n")
-  }
+  return status
 }
 
 struct Confirm: ParsableCommand {
@@ -197,21 +214,23 @@ struct Confirm: ParsableCommand {
 struct History: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the commits of the configuration: who, when and why.")
-  @Argument(help: "Print the files of this commit instead.") var commit: Int?
+  @Argument(help: "Print the files of this commit instead: its number or its name's beginning.") var commit: String?
   @OptionGroup var connection: Connection
 
   func run() throws {
     if let commit {
-      let found = try connection.client.get("/v1/configuration/history/\(commit)", as: Control.Commit.self)
+      let found = try connection.client.get(
+        "/v1/configuration/history/\(percentEncoded(commit))", as: Control.Commit.self)
       return try connection.output(found) { $0.files.sorted { $0.key < $1.key }.map(\.value).joined(separator: "\n") }
     }
     let commits = try connection.client.get("/v1/configuration/history", as: [CommitSummary].self)
     try connection.output(commits) { commits in
-      var table = Table(["COMMIT", "WHEN", "WHO", "WHY"])
+      var table = Table(["COMMIT", "NAME", "WHEN", "WHO", "WHY"])
       for commit in commits {
         table.add([
-          String(commit.number), Words.ago(commit.time, now: Clock.wall), commit.author,
-          commit.reason.isEmpty ? "-" : commit.reason,
+          String(commit.number), commit.id.map { String($0.prefix(12)) } ?? "-",
+          Words.ago(commit.time, now: Clock.wall), commit.author,
+          commit.reason.isEmpty ? "-" : String(commit.reason.prefix { !$0.isNewline }),
         ])
       }
       return table.text(empty: "Nothing has been committed yet.")

@@ -21,9 +21,13 @@ struct Lares: ParsableCommand {
         name: "Change",
         subcommands: [
           Check.self, Show.self, SetKey.self, Delete.self, Diff.self, Commit.self, Confirm.self, Rollback.self,
-          History.self, DeviceCommand.self, Secret.self,
+          Bisect.self, History.self, DeviceCommand.self, Secret.self,
         ]),
-      CommandGroup(name: "Run", subcommands: [Run.self, Serve.self, Teardown.self]),
+      CommandGroup(
+        name: "Run",
+        subcommands: [
+          Run.self, Serve.self, SSHCommand.self, StoreSessionCommand.self, Teardown.self,
+        ]),
     ])
 }
 

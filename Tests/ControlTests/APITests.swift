@@ -7,81 +7,6 @@ import Testing
 
 /// The API over its socket, with the real daemon on a thread of its own and nobody to apply commits.
 @Suite struct APITests {
-  private static let text = """
-    # The house.
-    [household]
-    domain = "home.arpa"
-
-    [network.home]
-    interfaces = ["lan0"]
-    address = "192.168.77.1/24"
-
-    [device.nas]
-    hardware = ["02:00:00:00:00:10"]
-    address = "192.168.77.10"
-
-    """
-
-  /// A control daemon that runs until the value goes.
-  private final class Running: @unchecked Sendable {
-    let folder: TemporaryFolder
-    let client: ControlClient
-    private var thread = pthread_t()
-    private let stop: Descriptor
-
-    init(_ text: String = APITests.text) throws {
-      folder = try TemporaryFolder()
-      let config = folder.path + "/config"
-      for path in [config, folder.folders.state, folder.folders.run] { try File.makeFolder(path) }
-      try File.replace(config + "/lares.toml", with: Array(text.utf8), durable: false)
-      client = ControlClient(folders: folder.folders)
-      var ends: [Int32] = [0, 0]
-      try systemCall("making a pipe") { pipe(&ends) }
-      stop = Descriptor(owning: ends[1])
-      let job = Job(folders: folder.folders, config: config, stop: ends[0])
-      pthread_create(
-        &thread, nil,
-        { pointer in
-          Unmanaged<Job>.fromOpaque(pointer!).takeRetainedValue().run()
-          return nil
-        }, Unmanaged.passRetained(job).toOpaque())
-      for _ in 0..<500 where access(folder.folders.controlSocket, F_OK) != 0 { usleep(10_000) }
-    }
-
-    deinit {
-      var byte: UInt8 = 1
-      write(stop.number, &byte, 1)
-      pthread_join(thread, nil)
-    }
-  }
-
-  private final class Job: Sendable {
-    let folders: Folders
-    let config: String
-    let stop: Int32
-
-    init(folders: Folders, config: String, stop: Int32) {
-      self.folders = folders
-      self.config = config
-      self.stop = stop
-    }
-
-    func run() {
-      do {
-        let loop = try EventLoop()
-        let control = try ControlDaemon(
-          folders: folders, configurationFolder: config, ownerUser: geteuid(), loop: loop,
-          log: Log(daemon: "control", minimum: .error))
-        try loop.watch(stop) { _ in loop.stop() }
-        try loop.run()
-        withExtendedLifetime(control) {}
-      } catch {
-        Issue.record("\(error)")
-      }
-      close(stop)
-    }
-  }
-
   private struct Edit: Encodable {
     var path: String
     var value: String?
@@ -97,7 +22,7 @@ import Testing
   }
 
   @Test func aChangeTravelsAndComesBack() throws {
-    let router = try Running()
+    let router = try RunningControl()
     let client = router.client
     let edit: EditReport = try client.send(
       "PATCH", "/v1/configuration/candidate", Edit(path: "device.nas.address", value: "192.168.77.11"))
@@ -117,14 +42,14 @@ import Testing
     let back: ChangeReport = try client.send("POST", "/v1/configuration/rollback", Rollback(commit: 1))
     #expect(back.commit == 3)
     let files = try client.get("/v1/configuration", as: [String: String].self)
-    #expect(files == ["lares.toml": Self.text], "comments and order come back with the rest")
+    #expect(files == ["lares.toml": RunningControl.text], "comments and order come back with the rest")
     let history = try client.get("/v1/configuration/history", as: [CommitSummary].self)
     #expect(history.map(\.number) == [3, 2, 1])
     #expect(history.first?.undoes == 2)
   }
 
   @Test func aWrongConfigurationIsRefusedAndChangesNothing() throws {
-    let router = try Running()
+    let router = try RunningControl()
     let edit: EditReport = try router.client.send(
       "PATCH", "/v1/configuration/candidate", Edit(path: "device.nas.address", value: "10.0.0.1"))
     #expect(!edit.diagnostics.isEmpty)
@@ -132,12 +57,13 @@ import Testing
       _ = try router.client.send("POST", "/v1/configuration/commit", ["reason": ""], as: ChangeReport.self)
     }
     #expect(answer.contains("lares.toml:11"), "\(answer)")
-    #expect(try router.client.get("/v1/configuration", as: [String: String].self) == ["lares.toml": Self.text])
+    #expect(
+      try router.client.get("/v1/configuration", as: [String: String].self) == ["lares.toml": RunningControl.text])
   }
 
   /// Clients that ask for more than they take, and go: others are served, and control lives on.
   @Test func whoTakesNoAnswersBlocksNobody() throws {
-    let router = try Running()
+    let router = try RunningControl()
     let loop = try EventLoop()
     let questions = Array(String(repeating: "GET /v1/configuration HTTP/1.1\r\n\r\n", count: 2_000).utf8)
     for _ in 0..<20 {
@@ -152,7 +78,7 @@ import Testing
   }
 
   @Test func pausesNameDevicesOnly() throws {
-    let router = try Running()
+    let router = try RunningControl()
     struct Pause: Encodable { var seconds: Int? }
     let paused: [DeviceReport] = try router.client.send("POST", "/v1/devices/nas/pause", Pause(seconds: 60))
     #expect(paused.map(\.isPaused) == [true])
@@ -169,7 +95,7 @@ import Testing
   }
 
   @Test func linesOfTheLogAreTakenAndFound() throws {
-    let router = try Running()
+    let router = try RunningControl()
     let folders = router.folder.folders
     let log = Log(daemon: "names", folders: folders)
     log.info("a lease ended", ["name": "phone"])
@@ -213,7 +139,7 @@ import Testing
   }
 
   @Test func secretsGoInAndNeverComeOut() throws {
-    let router = try Running()
+    let router = try RunningControl()
     struct Secret: Encodable { var value = "hunter2-planted" }
     let names: [String] = try router.client.send("PUT", "/v1/secrets/metrics", Secret())
     #expect(names == ["metrics"])
@@ -237,13 +163,13 @@ import Testing
     ("PATCH", "/v1/configuration/candidate"),
   ])
   func badCallsAreRefusedWithASentence(method: String, target: String) throws {
-    let router = try Running()
+    let router = try RunningControl()
     let answer = refusal { _ = try router.client.exchange(method, target, body: Array("[]".utf8)) }
     #expect(answer != "accepted" && !answer.hasPrefix("the API answered"), "\(answer)")
   }
 
   @Test func withoutAValidFileNothingIsInForceAndItSaysSo() throws {
-    let router = try Running("[household\n")
+    let router = try RunningControl("[household\n")
     let report = try router.client.get("/v1/status", as: StatusReport.self)
     #expect(report.commit == nil)
     #expect(report.problems.contains { $0.contains("no configuration is in force") })

@@ -30,6 +30,10 @@ private struct MemoryHistory: ConfigurationHistory {
     try write()
     commits.append(commit)
   }
+  mutating func adopt(_ commits: [Commit], by owner: String) throws {
+    try write()
+    self.commits += commits
+  }
   mutating func setProvisional(_ provisional: Provisional?) throws {
     try write()
     self.provisional = provisional
@@ -135,6 +139,49 @@ private struct MemoryHistory: ConfigurationHistory {
     control.history.power.writesLeft = 1
     #expect(try control.expire(now: .seconds(205), wall: 205)?.files == one)
     #expect(control.history.newest == 3 && control.history.provisional == nil)
+  }
+
+  /// Two commits that came from outside, as the history would number them.
+  private func pushed(_ text: String) -> [Commit] {
+    (2...3).map {
+      Commit(number: $0, author: "ben", reason: "", time: 5, files: ["lares.toml": $0 == 3 ? text : "[draft"])
+    }
+  }
+
+  @Test func pushedCommitsAreProvisionalTogether() throws {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
+    #expect(throws: ControlError.badWindow(5)) {
+      try control.adopt(pushed("two"), owner: "ben", window: 5, now: .seconds(2))
+    }
+    try control.adopt(pushed("two"), owner: "ben", window: 60, now: .seconds(2))
+    #expect(control.history.newest == 3 && control.window(now: .seconds(2))?.secondsLeft == 60)
+    #expect(throws: ControlError.windowOpen(commit: 3, owner: "ben", secondsLeft: 50)) {
+      try control.adopt(pushed("four"), owner: "anna", window: nil, now: .seconds(12))
+    }
+    let revert = try #require(try control.expire(now: .seconds(62), wall: 62))
+    #expect(revert.number == 4 && revert.undoes == 3 && revert.files == one)
+  }
+
+  @Test func aPushThatChangesNoFileStays() throws {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
+    try control.adopt(pushed("one"), owner: "ben", window: 60, now: .seconds(2))
+    #expect(control.history.newest == 3 && control.window(now: .seconds(2)) == nil)
+  }
+
+  /// Power goes before each write in turn of a push and its revert: all of it is undone, or it never was.
+  @Test(arguments: 0...5) func powerLossAtEveryWriteOfAPush(writes: Int) throws {
+    var control = try started()
+    _ = try control.commit(one, author: "anna", reason: "", window: nil, now: .seconds(1), wall: 1)
+    control.history.power.writesLeft = writes
+    do {
+      try control.adopt(pushed("two"), owner: "ben", window: 60, now: .seconds(2))
+      _ = try control.expire(now: .seconds(70), wall: 70)
+    } catch is MemoryHistory.PowerLoss {}
+    control.history.power.writesLeft = nil
+    let (after, _) = try Control.resume(control.history, boot: "b", now: .seconds(1), wall: 100)
+    #expect(try after.head()?.files == one && after.history.provisional == nil, "after \(writes) writes")
   }
 
   /// Power goes before each write in turn of commit, confirm and revert; after the reboot the router runs either the

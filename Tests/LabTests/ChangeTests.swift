@@ -146,6 +146,26 @@ extension LabTests {
       }
     }
 
+    /// A program answers, with each state in force in the kernel when it runs.
+    @Test func aSearchFindsTheCommitThatBrokeIt() throws {
+      try Lab.withRouter { lab in
+        for number in 2...6 {
+          let text = number < 4 ? Lab.configuration : Self.renamed
+          #expect(try lab.commit(text + "# \(number)\n").isSuccess)
+        }
+        #expect(try lab.lares("bisect", "start", "1").output.contains("In force to be tried, with 5 in question"))
+        let answer = try lab.lares(
+          "bisect", "run", "sh", "-c", "! nft list ruleset | grep -q forward.page")
+        #expect(answer.isSuccess && answer.output.contains("Found: commit 4 "), "\(answer.output)")
+        #expect(try lab.status().provisional == nil)
+        let rules = try lab.succeed(.router, ["nft", "list", "ruleset"])
+        #expect(rules.contains("forward.page"), "what was in force before is back")
+        #expect(try lab.lares("diff", "3", "4").output.contains("forward page"))
+        let back = try lab.lares("rollback", "--now")
+        #expect(back.isSuccess && back.output.contains("is in force"), "\(back.output)")
+      }
+    }
+
     enum Mistake: String, CaseIterable {
       case header = "[household\n"
       case type = "[network.home]\ninterfaces = 3\n"

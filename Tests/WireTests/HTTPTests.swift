@@ -66,6 +66,17 @@ import Wire
     #expect(answer.body == [1, 2, 3])
   }
 
+  /// RFC 9110 section 15.2.2: the new protocol starts after the empty line.
+  @Test func anUpgradeHasNoBodyAndLeavesWhatFollows() throws {
+    let bytes = HTTPEncoder.response(HTTPResponseHead(status: 101, fields: [HTTPField("Upgrade", "git")]))
+    #expect(String(decoding: bytes, as: UTF8.self) == "HTTP/1.1 101 Switching Protocols\r\nUpgrade: git\r\n\r\n")
+    var input = HTTPMessageBuffer()
+    input.append(bytes + Array("000eversion 2\n".utf8))
+    let answer = try input.nextResponse()
+    #expect(answer?.head.status == 101 && answer?.body == [])
+    #expect(input.unread == Array("000eversion 2\n".utf8))
+  }
+
   @Test(arguments: ["", "a b", "größe/100%", "network.\"x y\""]) func percentEncodingComesBack(text: String) {
     #expect(percentDecoded(percentEncoded(text)) == text)
     #expect(percentEncoded(text).utf8.allSatisfy { $0 > 32 && $0 < 127 })

@@ -173,6 +173,9 @@ struct PushTransaction {
       try storeOneByOne(pack, commands)
     }
     try backend.publish()
+    let stored = accepted.map(change)
+    guard !stored.isEmpty else { return }
+    for line in policy.afterwards(stored) { try band.notice(line + "\n") }
   }
 
   /// Somebody changed one of the references while the push was looked at: the others need not wait for it.

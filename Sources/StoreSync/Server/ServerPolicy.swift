@@ -38,6 +38,8 @@ public struct ServerPolicy: Sendable {
   /// Looks at a push whose objects are all there and sound, before anything changes. References that are in the answer
   /// are refused.
   public var check: @Sendable (Push) throws(StoreError) -> [RefName: PushRefusal] = { _ in [:] }
+  /// What the pusher is told when changes have been stored, a line each.
+  public var afterwards: @Sendable ([RefChange]) -> [String] = { _ in [] }
   /// What a push may bring.
   public var limits = ReceiveLimits()
   /// The time for names of undo references and for reflogs, seconds since 1970.

@@ -236,6 +236,7 @@ final class JournalQueue: Sendable {
       journal.follow(generation: shared.generation)
       monitor.withLock {
         state.unpublished = Unpublished()
+        state.lockedSince = [:]
         state.generation = journal.generation
         state.end = journal.end
       }
@@ -251,7 +252,10 @@ final class JournalQueue: Sendable {
     state.end = end
     switch content {
     case .batch(let batch): note(batch, end: end)
-    case .published(let offset): drop(upTo: offset)
+    case .published(let offset):
+      drop(upTo: offset)
+      // Whoever published them has unlocked them too.
+      state.lockedSince = state.lockedSince.filter { state.unpublished.has($0.key) }
     }
   }
 
