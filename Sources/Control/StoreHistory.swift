@@ -163,12 +163,12 @@ public struct StoreHistory: ConfigurationHistory {
   }
 
   public mutating func append(_ commit: Commit) throws {
-    guard store != nil else { throw closed }
+    try requireStore()
     try store?.append(commit)
   }
 
   public mutating func adopt(_ commits: [Commit], by owner: String) throws {
-    guard store != nil else { throw closed }
+    try requireStore()
     try store?.adopt(commits, by: owner)
   }
 
@@ -180,6 +180,15 @@ public struct StoreHistory: ConfigurationHistory {
       try File.syncFolder(of: markPath)
     }
     mark = provisional
+  }
+
+  /// Refuses to write into files that have been removed under our hands: what is written there is gone with them.
+  private func requireStore() throws {
+    guard store != nil else { throw closed }
+    for name in ["HEAD", "objects/pack", "refs/heads", "lares/journal"] {
+      guard File.owner(of: "\(storePath)/\(name)") == nil else { continue }
+      throw StoreError.damaged(file: storePath, "\(name) is not there any more")
+    }
   }
 
   private var closed: ControlError { .historyClosed(problem ?? "it is not open") }

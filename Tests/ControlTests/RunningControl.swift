@@ -83,7 +83,7 @@ final class RunningControl: @unchecked Sendable {
         return nil
       }, Unmanaged.passRetained(job).toOpaque())
     self.thread = thread
-    for _ in 0..<500 where access(folder.folders.controlSocket, F_OK) != 0 { usleep(10_000) }
+    for _ in 0..<1_000 where (try? status()) == nil { usleep(20_000) }
   }
 
   /// Ends the daemon, as a signal would.
