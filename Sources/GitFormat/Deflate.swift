@@ -84,35 +84,42 @@ public enum Deflate {
     make: { libdeflate_alloc_decompressor() }, free: { libdeflate_free_decompressor($0) })
 }
 
-/// What libdeflate works in, kept for the next caller: making one costs more than compressing a small object.
-private final class Pool: Sendable {
+/// What libdeflate works in, kept for the next caller: making one costs more than compressing a small object. Nobody waits
+/// for anybody: a thread of low priority may be halted at any place.
+private final class Pool: @unchecked Sendable {
   /// Belongs to one caller at a time.
   struct Item: @unchecked Sendable { let pointer: OpaquePointer }
 
   /// More are made when more threads ask at once, and freed when they come back.
   private static let kept = 4
 
-  private let items = Mutex<[Item]>([])
+  /// Addresses of items that nobody has now; 0: an empty place.
+  private let places: UnsafeMutablePointer<Atomic<UInt>>
   private let make: @Sendable () -> OpaquePointer?
   private let free: @Sendable (OpaquePointer) -> Void
 
   init(make: @escaping @Sendable () -> OpaquePointer?, free: @escaping @Sendable (OpaquePointer) -> Void) {
+    places = .allocate(capacity: Self.kept)
+    for index in 0..<Self.kept { (places + index).initialize(to: Atomic(0)) }
     self.make = make
     self.free = free
   }
 
   func take() -> Item {
-    if let item = items.withLock({ $0.popLast() }) { return item }
+    for index in 0..<Self.kept where places[index].load(ordering: .relaxed) != 0 {
+      let address = places[index].exchange(0, ordering: .acquiringAndReleasing)
+      if let pointer = OpaquePointer(bitPattern: address) { return Item(pointer: pointer) }
+    }
     guard let pointer = make() else { preconditionFailure("no memory for a compressor") }
     return Item(pointer: pointer)
   }
 
   func giveBack(_ item: Item) {
-    let isKept = items.withLock { items in
-      guard items.count < Self.kept else { return false }
-      items.append(item)
-      return true
+    let address = UInt(bitPattern: item.pointer)
+    for index in 0..<Self.kept {
+      let (isKept, _) = places[index].compareExchange(expected: 0, desired: address, ordering: .acquiringAndReleasing)
+      if isKept { return }
     }
-    if !isKept { free(item.pointer) }
+    free(item.pointer)
   }
 }

@@ -4,8 +4,9 @@ import HostSystem
 
 /// Keeps the packs of a repository few: merges small ones into larger ones, with deltas, while others go on.
 final class Maintenance: Sendable {
-  /// So many packs that should be one are worth the work at any time,
-  private static let urgent = 16
+  /// So many packs that should be one are worth the work at any time, about as many as ten seconds of commits without a
+  /// pause make,
+  private static let urgent = 256
   /// and so many when nothing was committed for a while.
   private static let worthwhile = 4
 
