@@ -43,7 +43,8 @@ import Wire
       let writer = try GitBackend(opening: path)
       threads.append(
         try work { round in
-          usleep(5_000)
+          // Pauses in which the reference is published and free, so that stock Git gets its lock.
+          usleep(round % 8 == 0 ? 100_000 : 1_000)
           // Values come again: many objects are unreachable and then wanted again.
           let id = try commit(writer, "file\(round % 7)", "\(round % 5)", on: branch)
           made.withLock { $0[branch, default: []].append(id) }
