@@ -10,7 +10,8 @@ extension GitBackend {
     _ = packs.openPacks()
     let own = Set(batch.objects.map(\.id))
     for change in batch.refs { if let id = change.new, !own.contains(id) { try check(id) } }
-    for new in batch.objects {
+    let shallow = try references.shallow()
+    for new in batch.objects where !shallow.contains(new.id) {
       do throws(StoreError) {
         for id in try referents(of: new.object) where !own.contains(id) { try check(id) }
       } catch {
