@@ -71,7 +71,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
-    module("VersionedStore", ["GitFormat", "HostSystem", "Wire"]),
+    module("VersionedStore", ["CCrypto", "GitFormat", "HostSystem", "Wire"]),
     module("StoreSync", ["CCurl", "GitFormat", "HostSystem", "VersionedStore"]),
 
     // Capabilities. They do not import each other.

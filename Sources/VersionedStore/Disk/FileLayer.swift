@@ -40,6 +40,8 @@ public enum SyncPoint: String, Sendable, CaseIterable {
   case journal
   /// A pack, its index, and the folder that has them.
   case pack, packIndex, packFolder
+  /// What says how old the objects of a cruft pack are.
+  case packTimes
   /// A reference's file, its folder, the folders above that were made for it, and its log.
   case reference, referenceFolder, reflog
   /// The file of packed references, and the folder that has it.

@@ -11,6 +11,8 @@ public final class GitBackend: Backend {
   /// How long an acknowledged commit usually waits before it is published. Less than the 50 ms that are promised, for
   /// publishing takes its time too.
   public static let publishAfterMilliseconds = 30
+  /// For so long after a collection, changes may be made of what it took away.
+  private static let dropMemoryMilliseconds: Int64 = 86_400_000
   /// How long somebody waits for a reference that another program has locked.
   private static let lockPatienceMilliseconds = 10_000
 
@@ -19,11 +21,11 @@ public final class GitBackend: Backend {
   /// What was found and put right when the repository was opened.
   public let recoveryNotes: [String]
 
-  private let layer: FileLayer
+  let layer: FileLayer
   let references: References
-  private let queue: JournalQueue
+  let queue: JournalQueue
   let publisher: Publisher
-  private let packs: PackSet
+  let packs: PackSet
   private let thread: PublishingThread
   let maintenance: Maintenance
   private let maintenanceThread: MaintenanceThread
@@ -94,7 +96,8 @@ public final class GitBackend: Backend {
     throw .missing(id)
   }
 
-  private func find(_ id: ObjectID) throws(StoreError) -> GitObject? {
+  /// The object; nil where it is not here, without a look at what other processes wrote.
+  func find(_ id: ObjectID) throws(StoreError) -> GitObject? {
     if let entry = try queue.entry(id) { return try Self.object(of: entry, format) }
     return try packs.object(id)
   }
@@ -156,15 +159,20 @@ public final class GitBackend: Backend {
     }
     let prepared = PreparedBatch(batch)
     guard prepared.payload.count <= JournalRecord.maximumPayload else { return try commitLarge(batch) }
-    try commit(prepared)
+    try commit(prepared, needing: batch)
   }
 
-  private func commit(_ prepared: PreparedBatch) throws(StoreError) {
+  /// - Parameter needed: the batch with all objects that go with it.
+  private func commit(_ prepared: PreparedBatch, needing needed: Batch) throws(StoreError) {
     let patience = Clock.now.advanced(milliseconds: Int64(Self.lockPatienceMilliseconds))
     var pause: UInt32 = 1_000
     while true {
       let refusal: StoreError?
-      switch try queue.add(JournalQueue.Item(prepared)) {
+      let collection = queue.collection
+      if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds)) {
+        try checkReferents(of: needed)
+      }
+      switch try queue.add(JournalQueue.Item(prepared, after: collection)) {
       case .done: return
       case .tryAgain:
         refusal = nil
@@ -189,7 +197,7 @@ public final class GitBackend: Backend {
     }
     let keep = try publisher.install(pack)
     do throws(StoreError) {
-      try commit(PreparedBatch(Batch(refs: batch.refs)))
+      try commit(PreparedBatch(Batch(refs: batch.refs)), needing: batch)
       try publish()
     } catch {
       try? publisher.release(keep)

@@ -18,18 +18,22 @@ final class JournalQueue: Sendable {
   final class Item {
     fileprivate let batch: PreparedBatch?
     fileprivate let payload: [UInt8]
+    /// The collection after which the batch was checked.
+    fileprivate let collection: UInt64?
     /// Set by the leader, before it signals.
     fileprivate var outcome: Outcome?
     /// Signalled when there is an outcome, or when it is this one's turn to lead.
     fileprivate let turn = Semaphore()
 
-    init(_ batch: PreparedBatch) {
+    init(_ batch: PreparedBatch, after collection: UInt64) {
       self.batch = batch
+      self.collection = collection
       payload = batch.payload
     }
 
     init(publishedUpTo offset: Int) {
       batch = nil
+      collection = nil
       payload = JournalRecord.payload(publishedUpTo: offset)
     }
   }
@@ -121,6 +125,10 @@ final class JournalQueue: Sendable {
     var locked: [RefName] = []
     var accepted: [Item] = []
     for item in items {
+      if let collection = item.collection, collection != shared.collection {
+        item.outcome = .tryAgain
+        continue
+      }
       do throws(StoreError) {
         for change in item.batch?.batch.refs ?? [] {
           guard try check(change, &ahead, &locked) else {
@@ -158,9 +166,14 @@ final class JournalQueue: Sendable {
     if current == nil {
       let now = Clock.now
       let (newest, isDue) = monitor.withLock {
+<<<<<<< HEAD
         let newest = state.unpublished.newest(name)
         // Another process may have let go of what this one locked.
         let since = newest == nil ? nil : state.lockedSince[name]
+=======
+        if !state.unpublished.has(name) { noteUnlocked(name, now) }
+        let since = state.lockedSince[name]
+>>>>>>> gc
         let isTired = since.map { now.nanoseconds - $0.nanoseconds > Self.longestHold } ?? false
         return (newest, isTired || state.restsUntil[name].map { $0 > now } ?? false)
       }
@@ -282,6 +295,30 @@ final class JournalQueue: Sendable {
     shared.isPoisoned = false
   }
 
+  // MARK: - Collections
+
+  /// Runs while no process of ours appends anything, having read what there is. Nothing can be published meanwhile.
+  func whileNobodyWrites(_ body: () throws(StoreError) -> Void) throws(StoreError) { try withJournal(body) }
+
+  /// What the journal holds and names, durable or not.
+  func unpublishedObjects() -> [ObjectID] {
+    monitor.withLock {
+      state.unpublished.batches.flatMap { batch, _ in batch.objects.map(\.id) + batch.refs.compactMap(\.new) }
+    }
+  }
+
+  /// Changes whenever a collection takes objects away.
+  var collection: UInt64 { shared.collection }
+
+  /// Whether a collection took objects away since a time.
+  func hasDropped(since time: Instant) -> Bool { shared.collection != 0 && shared.lastDrop >= time }
+
+  /// Within `whileNobodyWrites`, before objects are taken away: batches that were checked before are checked again.
+  func noteDrop(at time: Instant) {
+    shared.lastDrop = time
+    shared.collection &+= 1
+  }
+
   // MARK: - Reading
 
   /// The value of a reference that is durable but not published; nil where the journal says nothing of it.
@@ -344,16 +381,19 @@ final class JournalQueue: Sendable {
       let now = Clock.now
       for name in refs where !monitor.withLock({ state.unpublished.has(name) }) {
         try references.unlock(name)
-        monitor.withLock {
-          if let since = state.lockedSince.removeValue(forKey: name),
-            now.nanoseconds - since.nanoseconds > Self.longestHold
-          {
-            state.restsUntil[name] = now.advanced(milliseconds: Int64(Self.breakMilliseconds))
-          }
-        }
+        monitor.withLock { noteUnlocked(name, now) }
       }
       if journal.end > Journal.comfortableSize, monitor.withLock({ state.unpublished.isEmpty }) { try beginAnew() }
     }
+  }
+
+  /// Within the monitor: a reference is not locked any more; another process may have published its last change. After a
+  /// long time it is left to others for a moment.
+  private func noteUnlocked(_ name: RefName, _ now: Instant) {
+    guard let since = state.lockedSince.removeValue(forKey: name),
+      now.nanoseconds - since.nanoseconds > Self.longestHold
+    else { return }
+    state.restsUntil[name] = now.advanced(milliseconds: Int64(Self.breakMilliseconds))
   }
 
   /// Holding the journal.

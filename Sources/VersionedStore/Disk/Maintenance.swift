@@ -17,6 +17,8 @@ final class Maintenance: Sendable {
   private let layer: FileLayer
   /// Locked by the process that is at work.
   private let lock: Descriptor
+  /// The same among the threads of this process.
+  private let turn = Monitor()
 
   init(
     folder: String, format: ObjectFormat, packs: PackSet, publisher: Publisher, layer: FileLayer
@@ -41,18 +43,20 @@ final class Maintenance: Sendable {
       let (written, temporary) = try write { sink throws(StoreError) in try PackMerge.write(chosen, of: packs, to: sink)
       }
       let keep = try publisher.place(pack: temporary + ".pack", index: temporary + ".idx", name: written.name)
-      for pack in chosen where !pack.path.hasSuffix(written.name) { try remove(pack) }
+      for pack in chosen where !pack.path.hasSuffix(written.name) { try remove(pack.path) }
       try publisher.release(keep)
     }
   }
 
   /// Runs unless another process of ours, or a collector of stock Git, is at the same work.
   func alone(_ body: () throws(StoreError) -> Void) throws(StoreError) {
-    guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { return }
-    defer { flock(lock.number, LOCK_UN) }
-    // Stock Git takes a file older than twelve hours for one that was left behind.
-    if let collector = FileIdentity(path: folder + "/gc.pid"), collector.ageInSeconds < 12 * 3_600 { return }
-    try body()
+    try turn.withLock { () throws(StoreError) in
+      guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { return }
+      defer { flock(lock.number, LOCK_UN) }
+      // Stock Git takes a file older than twelve hours for one that was left behind.
+      if let collector = FileIdentity(path: folder + "/gc.pid"), collector.ageInSeconds < 12 * 3_600 { return }
+      try body()
+    }
   }
 
   /// Writes a pack and its index, durably, where no collector looks.
@@ -87,10 +91,15 @@ final class Maintenance: Sendable {
   }
 
   /// Removes a pack whose objects are elsewhere, the index first: without it nobody looks for the rest.
-  func remove(_ pack: PackSummary) throws(StoreError) {
+  ///
+  /// - Parameter path: both files' path without `.pack` and `.idx`.
+  func remove(_ path: String) throws(StoreError) {
     try onDisk { () throws(SystemError) in
-      for ending in [".idx", ".rev", ".bitmap", ".mtimes", ".pack"] where File.isThere(pack.path + ending) {
-        try layer.remove(pack.path + ending)
+      // Stock Git's index of several packs would name it.
+      let packs = File.folderName(of: path)
+      for name in File.list(packs) where name.hasPrefix("multi-pack-index") { try layer.remove("\(packs)/\(name)") }
+      for ending in [".idx", ".rev", ".bitmap", ".mtimes", ".pack"] where File.isThere(path + ending) {
+        try layer.remove(path + ending)
       }
     }
   }

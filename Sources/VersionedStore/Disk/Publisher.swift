@@ -106,11 +106,18 @@ final class Publisher: Sendable {
 
   /// Moves the files of a pack, which are on the disk, to where they are found.
   ///
+  /// - Parameter times: of a cruft pack, the file that says how old its objects are.
   /// - Returns: the file that keeps collectors from it until `release`.
-  func place(pack: String, index: String, name: String) throws(StoreError) -> String {
+  func place(pack: String, index: String, times: String? = nil, name: String) throws(StoreError) -> String {
     let final = "\(folder)/objects/pack/\(name)"
     do throws(SystemError) {
       if !File.isThere(final + ".keep") { try layer.link(mark, final + ".keep") }
+      // A pack of the same objects may have been the other kind.
+      if let times {
+        try layer.rename(times, final + ".mtimes")
+      } else if File.isThere(final + ".mtimes") {
+        try layer.remove(final + ".mtimes")
+      }
       try layer.rename(pack, final + ".pack")
       // With it the pack can be seen.
       try layer.rename(index, final + ".idx")
@@ -118,6 +125,7 @@ final class Publisher: Sendable {
     } catch {
       unlink(pack)
       unlink(index)
+      if let times { unlink(times) }
       throw .system(error)
     }
     return final + ".keep"

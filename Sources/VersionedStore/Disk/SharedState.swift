@@ -1,6 +1,7 @@
 import Glibc
 import HostSystem
 import Synchronization
+import Wire
 
 /// What the processes that have a store open tell each other about its journal, in memory that they share.
 ///
@@ -61,6 +62,18 @@ final class SharedState: @unchecked Sendable {
   var tail: Int {
     get { Int(self[3]) }
     set { self[3] = UInt64(newValue) }
+  }
+
+  /// Changes whenever a collection takes objects away; written under the journal's lock.
+  var collection: UInt64 {
+    get { self[4] }
+    set { self[4] = newValue }
+  }
+
+  /// When one last did so, by the clock that all processes share until the next start of the machine.
+  var lastDrop: Instant {
+    get { Instant(nanoseconds: Int64(bitPattern: self[5])) }
+    set { self[5] = UInt64(bitPattern: newValue.nanoseconds) }
   }
 
   /// A sync of the journal has failed: nothing is acknowledged any more.

@@ -19,7 +19,8 @@ import Testing
 
     var path: String { folder.path + "/store.git" }
 
-    /// Commits, branches that come and go, packed references, publishing at odd times, and a second opening.
+    /// Commits, branches that come and go, packed references, publishing at odd times, collections, and a second
+    /// opening.
     init(_ format: ObjectFormat, seed: UInt64, ignoring point: SyncPoint? = nil) throws {
       folder = try TemporaryFolder()
       disk = RecordedDisk(ignoring: point)
@@ -37,10 +38,26 @@ import Testing
           if Int.random(in: 0..<4, using: &generator) == 0 { try changeBranches(store, number, layer) }
         }
         try store.publish()
+        try collect(store, &generator)
       }
       let store = try GitBackend(opening: path, layer: layer, publishAfterMilliseconds: 1 << 40)
       try store.adopt(nil, refs: [], shallow: ShallowChange(added: [commits[0]]))
       madeShallow = disk.count
+    }
+
+    /// A commit that is dropped, with its branch, is collected: kept for the grace time, or removed.
+    private func collect(_ store: GitBackend, _ generator: inout SeededGenerator) throws {
+      let name = try #require(RefName.branch("dropped"))
+      let id = try commit(store, "dropped", "\(commits.count)", on: name)
+      try store.commit(Batch(refs: [RefChange(name, from: id, to: nil, who: ada, why: "delete")]))
+      var options = CollectOptions(now: Clock.wallMilliseconds / 1_000)
+      // The times of the tests' commits are of long ago.
+      options.reflogs = nil
+      try store.collect(options)
+      if Bool.random(using: &generator) {
+        options.graceSeconds = 0
+        try store.collect(options)
+      }
     }
 
     /// A branch is made, packed as `git pack-refs` does, and deleted.
@@ -69,6 +86,11 @@ import Testing
       let before = try runGit(path, ["fsck", "--strict", "--no-dangling"])
       guard before.isSuccess, before.output.isEmpty || before.output.hasPrefix("notice:") else {
         return "before recovery, git fsck: \(before.output)"
+      }
+      let cruft = File.list(path + "/objects/pack").filter { $0.hasSuffix(".mtimes") }.map { $0.dropLast(7) }
+      let read = CollectFiles(of: PackSet(objects: path + "/objects", commits[0].format)).packs
+      for name in cruft where read.contains(where: { $0.name == name && $0.times == nil }) {
+        return "\(name).mtimes is unreadable"
       }
       let head: ObjectID?
       do {
