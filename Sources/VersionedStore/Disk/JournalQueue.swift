@@ -166,14 +166,10 @@ final class JournalQueue: Sendable {
     if current == nil {
       let now = Clock.now
       let (newest, isDue) = monitor.withLock {
-<<<<<<< HEAD
         let newest = state.unpublished.newest(name)
         // Another process may have let go of what this one locked.
-        let since = newest == nil ? nil : state.lockedSince[name]
-=======
-        if !state.unpublished.has(name) { noteUnlocked(name, now) }
+        if newest == nil { noteUnlocked(name, now) }
         let since = state.lockedSince[name]
->>>>>>> gc
         let isTired = since.map { now.nanoseconds - $0.nanoseconds > Self.longestHold } ?? false
         return (newest, isTired || state.restsUntil[name].map { $0 > now } ?? false)
       }
