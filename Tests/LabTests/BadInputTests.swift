@@ -3,6 +3,7 @@ import Glibc
 import HostSystem
 import Household
 import Lab
+import TestSupport
 import Testing
 
 extension LabTests {
@@ -76,7 +77,7 @@ extension LabTests {
       try lab.configure()
       try File.makeFolder(lab.stateFolder, mode: 0o755)
       // The daemons start in the router's mount namespace, where this is.
-      try lab.succeed(.router, ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", lab.stateFolder])
+      try lab.succeed(.router, ["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", lab.stateFolder])
       // What is gone after a reboot is on another disk, as /run is.
       try lab.shell(.router, "mkdir -m 755 \(lab.runFolder) && mount -t tmpfs -o mode=755 tmpfs \(lab.runFolder)")
       try lab.startRouter()
@@ -84,7 +85,12 @@ extension LabTests {
       try lab.lease(.laptop, with: .udhcpc)
       try lab.shell(.router, "cat /dev/zero > \(lab.stateFolder)/filler 2>/dev/null")
 
-      let answer = try lab.commit(ChangeTests.renamed)
+      // More than the room that the store has reserved: what fits there is as durable as ever.
+      var generator = SeededGenerator(1)
+      let comment = (0..<8_000).map { _ in
+        "# " + (0..<5).map { _ in String(generator.next(), radix: 36) }.joined() + "\n"
+      }
+      let answer = try lab.commit(ChangeTests.renamed + comment.joined())
       #expect(!answer.isSuccess && answer.output.contains("No space left on device"), "\(answer.output)")
       #expect(answer.output.split(separator: "\n").count == 1, "\(answer.output)")
       #expect(try lab.status().commit?.number == 1)

@@ -20,13 +20,14 @@ struct Unpublished {
   /// Forgets what is in Git's own files.
   mutating func drop(upTo offset: Int) {
     let count = batches.firstIndex { $0.end > offset } ?? batches.count
+    var names: Set<RefName> = []
     for (batch, _) in batches[..<count] {
       for object in batch.objects where places[object.id]?.upperBound ?? 0 <= offset { places[object.id] = nil }
-      for change in batch.refs {
-        guard var chain = values[change.name] else { continue }
-        chain.removeAll { $0.end <= offset }
-        values[change.name] = chain.isEmpty ? nil : chain
-      }
+      for change in batch.refs { names.insert(change.name) }
+    }
+    for name in names {
+      values[name]?.removeAll { $0.end <= offset }
+      if values[name]?.isEmpty == true { values[name] = nil }
     }
     batches.removeFirst(count)
   }
