@@ -190,14 +190,11 @@ private struct Collector {
   private func removeLoose(_ old: [CollectFiles.Loose], _ now: CollectFiles) throws(StoreError) {
     let place = LooseObjects(folder: folder + "/objects", format: backend.format)
     let loose = Dictionary(now.loose.map { ($0.id, $0.identity) }) { first, _ in first }
-    var folders: Set<String> = []
+    // Their folders stay: stock Git, receiving a push, does not bear that one goes between its making and its use.
     try onDisk { () throws(SystemError) in
       for file in old where loose[file.id]?.isUntouched(file.identity) == true {
-        let path = place.path(of: file.id)
-        try backend.layer.remove(path)
-        folders.insert(File.folderName(of: path))
+        try backend.layer.remove(place.path(of: file.id))
       }
-      for folder in folders { try backend.layer.removeFolder(folder) }
     }
   }
 
