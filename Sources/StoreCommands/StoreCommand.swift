@@ -1,0 +1,20 @@
+public import ArgumentParser
+
+/// `lares store`: versioned repositories from the command line.
+public struct StoreCommand: ParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "store",
+    abstract: "Keep data with its history, in repositories that stock Git can read.",
+    discussion: """
+      A repository is a bare Git repository. Each change is a commit that survives power loss before the command ends. \
+      The repository is the folder of --repository, else of LARES_STORE, else the current one.
+
+      \(ExitStatus.help)
+      """,
+    groupedSubcommands: [
+      CommandGroup(name: "Values", subcommands: [GetCommand.self, SetCommand.self]),
+      CommandGroup(name: "Repositories", subcommands: [InitCommand.self]),
+    ])
+
+  public init() {}
+}
