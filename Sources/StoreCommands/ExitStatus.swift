@@ -38,3 +38,14 @@ struct CommandFailure: Error {
     self.words = words
   }
 }
+
+/// Runs what makes a reference that must not be there yet.
+///
+/// - Parameter taken: what to say where it is there.
+@discardableResult
+func creating<Result>(_ taken: String, _ body: () throws(StoreError) -> Result) throws -> Result {
+  do { return try body() } catch {
+    guard case .refChanged = error else { throw error }
+    throw CommandFailure(.testFailed, taken)
+  }
+}

@@ -6,19 +6,23 @@ import VersionedStore
 struct GetCommand: StoreVerb {
   static let configuration = CommandConfiguration(
     commandName: "get", abstract: "Print a value: its bytes, and nothing else.")
-  @OptionGroup var branch: BranchOptions
+  @OptionGroup var read: ReadOptions
   @Argument(help: "Where the value stands, such as people/ada/phone.")
   var path: PathArgument
 
   func perform(_ output: Output) throws {
-    let repository = try branch.store.open()
-    let tree = try branch.branch(in: repository).requireHead().tree
-    guard let contents = try tree.contents(path.path) else {
-      guard let kind = try tree.kind(path.path) else { throw StoreError.notFound(path.path) }
+    let path = path.path
+    let tree = try read.tree(in: try read.branch.store.open())
+    guard let contents = try tree.contents(path) else {
+      guard let kind = try tree.kind(path) else { throw StoreError.notFound(path) }
       throw CommandFailure(
         .absent,
         kind.isTree
-          ? "\(path.path) is a directory: lares store list shows it" : "\(path.path) is a submodule, not a value")
+          ? "\(path.words) is a directory; lares store list shows what is in it"
+          : "\(path.words) is a submodule, which has no value")
+    }
+    if try !tree.conflicts(at: path).isEmpty {
+      printWarning("Note: both sides of a merge changed \(path.words), and this is ours; lares store resolve ends that")
     }
     try output.write(contents.bytes)
   }

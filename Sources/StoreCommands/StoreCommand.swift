@@ -12,8 +12,28 @@ public struct StoreCommand: ParsableCommand {
       \(ExitStatus.help)
       """,
     groupedSubcommands: [
-      CommandGroup(name: "Values", subcommands: [GetCommand.self, SetCommand.self]),
-      CommandGroup(name: "Repositories", subcommands: [InitCommand.self]),
+      CommandGroup(
+        name: "Values",
+        subcommands: [
+          GetCommand.self, SetCommand.self, RemoveCommand.self, ListCommand.self, TreeCommand.self, WatchCommand.self,
+        ]),
+      CommandGroup(
+        name: "History",
+        subcommands: [
+          LogCommand.self, LastModifiedCommand.self, ShowCommand.self, DiffCommand.self, RevertCommand.self,
+          SnapshotCommand.self, DotCommand.self, CatCommand.self,
+        ]),
+      CommandGroup(
+        name: "Branches",
+        subcommands: [
+          BranchesCommand.self, MergeCommand.self, ConflictsCommand.self, ResolveCommand.self, MergeDriverCommand.self,
+        ]),
+      CommandGroup(
+        name: "Repositories",
+        subcommands: [
+          InitCommand.self, CloneCommand.self, FetchCommand.self, PullCommand.self, PushCommand.self,
+          BundleCommand.self,
+        ]),
     ])
 
   public init() {}

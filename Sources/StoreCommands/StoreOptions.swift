@@ -35,11 +35,12 @@ struct StoreOptions: ParsableArguments {
   /// Changes the repository. When this returns, other programs see what was done, too.
   func change<Result>(as person: Person, _ body: (Repository) throws -> Result) throws -> Result {
     let repository = try open(as: person)
-    let result = try body(repository)
-    do { try repository.backend.publish() } catch {
-      printWarning("Warning: it is stored, but stock Git does not see it yet: \(error)")
+    defer {
+      do { try repository.backend.publish() } catch {
+        printWarning("Warning: it is stored, but stock Git does not see it yet: \(error)")
+      }
     }
-    return result
+    return try body(repository)
   }
 }
 
