@@ -178,7 +178,12 @@ let package = Package(
       name: "store-server", dependencies: ["GitFormat", "HostSystem", "StoreSync", "VersionedStore"],
       path: "Tests/StoreServer", swiftSettings: swiftSettings),
     tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore", "store-server"]),
-    tests("StoreCommands", ["GitFormat", "HostSystem", "StoreSync", "VersionedStore", "lares"]),
+    tests(
+      "StoreCommands",
+      [
+        "GitFormat", "HostSystem", "lares", "store-server",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household", "Wire"]),

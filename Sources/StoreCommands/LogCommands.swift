@@ -14,7 +14,8 @@ struct LogCommand: StoreVerb {
   var full = false
   @Flag(help: "The commits of all branches and snapshots.")
   var all = false
-  @Option(name: [.customShort("n"), .customLong("count")], help: "How many commits to tell at most.")
+  @Option(
+    name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many commits to tell at most.")
   var count = Int.max
   @Option(help: ArgumentHelp("Nothing that is in the history of this.", valueName: "commit"))
   var excluding: [String] = []
@@ -44,7 +45,8 @@ struct LastModifiedCommand: StoreVerb {
   @OptionGroup var read: ReadOptions
   @Flag(help: "Print one JSON object a line.")
   var json = false
-  @Option(name: [.customShort("n"), .customLong("count")], help: "How many commits to tell at most.")
+  @Option(
+    name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many commits to tell at most.")
   var count = 1
   @Argument(help: "The value or directory.")
   var path: PathArgument

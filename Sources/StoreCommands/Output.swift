@@ -27,10 +27,20 @@ final class Output {
           })
       } catch {
         guard error.code == EPIPE else { throw error }
-        signal(SIGPIPE, SIG_DFL)
-        raise(SIGPIPE)
+        Self.endAsByBrokenPipe()
       }
     }
+  }
+
+  /// Whether standard output is a pipe that nobody reads.
+  static var isBroken: Bool {
+    var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+    return poll(&output, 1, 0) == 1 && output.revents & Int16(POLLERR) != 0
+  }
+
+  static func endAsByBrokenPipe() {
+    signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
   }
 }
 

@@ -57,7 +57,7 @@ struct DotCommand: StoreVerb {
   @OptionGroup var store: StoreOptions
   @Option(help: "How many steps back from the newest commits.")
   var depth = Int.max
-  @Option(name: [.customShort("n"), .customLong("count")], help: "How many commits at most.")
+  @Option(name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many commits at most.")
   var count = 1_000
   @Argument(help: "Which commits to begin with. Default: all branches and snapshots.")
   var commits: [String] = []

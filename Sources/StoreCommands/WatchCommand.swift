@@ -22,7 +22,8 @@ struct WatchCommand: StoreVerb {
   var all = false
   @Flag(help: "Begin with what is there now, as if it had just been added; then nothing can be missed.")
   var initial = false
-  @Option(name: [.customShort("n"), .customLong("count")], help: "How many changes to tell at most.")
+  @Option(
+    name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many changes to tell at most.")
   var count = Int.max
   @Argument(help: "Only changes at or below this.")
   var path: PathArgument?
