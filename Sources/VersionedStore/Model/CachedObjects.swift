@@ -17,12 +17,14 @@ final class CachedObjects: ObjectReader {
 
   let base: any ObjectReader
   let format: ObjectFormat
+  let chunkLimits: ChunkLimits
   private let half: Int
   private let generations = Mutex(Generations())
 
   /// `budget` is in bytes of tree objects.
-  init(over base: any ObjectReader, budget: Int) {
+  init(over base: any ObjectReader, budget: Int, _ chunkLimits: ChunkLimits) {
     self.base = base
+    self.chunkLimits = chunkLimits
     format = base.format
     half = max(0, budget / 2)
   }
@@ -32,6 +34,11 @@ final class CachedObjects: ObjectReader {
     let object = try base.object(id)
     if object.kind == .tree { keep(id, object.bytes) }
     return object
+  }
+
+  func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    if let object = known(id) { return (object.kind, object.bytes.count) }
+    return try base.kindAndSize(id)
   }
 
   func contains(_ id: ObjectID) throws(StoreError) -> Bool {
