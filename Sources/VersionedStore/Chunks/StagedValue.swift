@@ -47,7 +47,7 @@ extension Repository {
         beginning += piece
       }
     }
-    let batch = HeldBatch(backend)
+    let batch = HeldBatch(backend, limits)
     var cutter = ValueCutter(limits) { kind, bytes throws(StoreError) in try batch.write(kind, bytes) }
     try cutter.append(beginning)
     beginning = []
@@ -98,9 +98,12 @@ private final class HeldBatch {
   private var known: Set<ObjectID> = []
 
   /// So many bytes are stored together.
-  private static let limit = 16 << 20
+  private let limit: Int
 
-  init(_ backend: any Backend) { self.backend = backend }
+  init(_ backend: any Backend, _ limits: ChunkLimits) {
+    self.backend = backend
+    limit = 4 * limits.maximum
+  }
 
   func write(_ kind: ObjectKind, _ bytes: [UInt8]) throws(StoreError) -> ObjectID {
     let id: ObjectID
@@ -110,7 +113,7 @@ private final class HeldBatch {
     if kind == .blob, try backend.contains(id) { return id }
     objects.append(NewObject(id: id, object: GitObject(kind, bytes)))
     self.bytes += bytes.count
-    if self.bytes >= Self.limit { try store() }
+    if self.bytes >= limit { try store() }
     return id
   }
 
