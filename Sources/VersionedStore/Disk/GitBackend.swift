@@ -210,7 +210,7 @@ public final class GitBackend: Backend {
   ///
   /// - Returns: the file that keeps collectors from it until it is released.
   private func install(_ objects: [NewObject]) throws(StoreError) -> String {
-    var pack = PublishedPack()
+    var pack = PublishedPack(capacity: objects.reduce(0) { $0 + $1.object.bytes.count })
     for new in objects {
       var entry: [UInt8] = []
       PackEntry.append(new.object.kind, new.object.bytes, level: 1, to: &entry)

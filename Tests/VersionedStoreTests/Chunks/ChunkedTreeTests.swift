@@ -172,6 +172,45 @@ import Testing
     #expect(try branch.tree().kind("d" + folder) == nil)
   }
 
+  /// Whatever was there before, a tree is what its files are.
+  @Test func treesAreFunctionsOfTheirFiles() throws {
+    for seed in Soak.seeds(1...4, soak: 200) {
+      var random = SeededGenerator(seed)
+      let repository = try StoreMaker.memory.chunkRepository()
+      let branch = try repository.mainBranch()
+      let values = (0..<4).map { randomBytes(4_090 + 4 * Int($0), 100 + $0) } + [[], [1], [2]]
+      var files: Files = [:]
+      for _ in 0..<30 {
+        try branch.update(.test("change")) { tree throws(StoreError) in
+          for _ in 0..<Int.random(in: 1...4, using: &random) {
+            let directory = Path(["a", "b", "a/c"].randomElement(using: &random) ?? "")
+            let path = directory / EntryName("f\(Int.random(in: 0..<4, using: &random))")
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0:
+              files = files.filter { !$0.key.hasPrefix(path) }
+              try tree.remove(path)
+            case 1:
+              guard let other = try tree.subtree("b") else { continue }
+              files = files.filter { !$0.key.hasPrefix("a/c") }
+              for (path, file) in files where path.hasPrefix("b") {
+                files["a/c" + Path(Array(path.names.dropFirst()))] = file
+              }
+              try tree.setTree("a/c", other)
+            default:
+              let mode: FileMode = Bool.random(using: &random) ? .file : .executable
+              files[path] = Contents(values.randomElement(using: &random) ?? [], mode: mode)
+              try tree.set(path, files[path]?.bytes ?? [], mode: mode)
+            }
+          }
+        }
+        var expected = repository.emptyTree
+        for (path, file) in files { try expected.set(path, file.bytes, mode: file.mode) }
+        #expect(try branch.tree().id() == expected.id(), "seed \(seed)")
+        #expect(try branch.tree().files() == files, "seed \(seed)")
+      }
+    }
+  }
+
   // MARK: - What others write
 
   @Test func aTextThatLooksLikeAPointerIsAText() throws {
