@@ -146,6 +146,17 @@ extension Tree {
     return pointer
   }
 
+  /// Puts a file of another tree at a path, whose objects may never be stored: its bytes, or chunks that are stored.
+  mutating func set(_ path: Path, _ side: TreeChange.Side, of other: Tree) throws(StoreError) {
+    if let chunks = side.chunks, try objects.contains(chunks),
+      let pointer = try ChunkFolder.pointer(
+        TreeEntry(EntryName([]), side.mode, side.id), naming: chunks, other.objects)
+    {
+      return try put(.chunks(side.mode, pointer), at: path)
+    }
+    try set(path, other.contents(of: side, at: path), mode: side.mode)
+  }
+
   /// The bytes of a side of a difference.
   func contents(of side: TreeChange.Side, at path: Path) throws(StoreError) -> [UInt8] {
     if let chunks = side.chunks,

@@ -112,6 +112,22 @@ import Testing
     #expect(try tree.get("d/mine") == two && tree.get("d/yours") == three && tree.get("d/film") == one)
   }
 
+  @Test func aTransactionMergesStagedValuesWithoutReadingThem() throws {
+    let limits = ChunkLimits(threshold: 4_096, minimum: 64, averageBits: 8, maximum: 1_024, assembled: 10_000)
+    let repository = Repository(MemoryBackend(), identity: Identity(name: "S", email: "s@home.arpa"), chunks: limits) {
+      1
+    }
+    let branch = try repository.mainBranch()
+    var source = ArraySource(one)
+    let value = try repository.stage(&source)
+    try branch.update(.test("slow"), strategy: .merging()) { tree throws(StoreError) in
+      try tree.set("mine", value)
+      _ = try branch.set("yours", [1], .test("fast"))
+    }
+    #expect(try branch.tree().value("mine")?.read(0..<one.count) == one)
+    #expect(try branch.get("yours") == [1])
+  }
+
   @Test func transactionsOfSeveralFilesDoNotMeet() throws {
     try ours.update(.test("slow")) { tree throws(StoreError) in
       _ = try tree.list("d/sub")
