@@ -5,13 +5,15 @@ import GitFormat
 final class CachedObjects: ObjectReader {
   let base: any ObjectReader
   let format: ObjectFormat
+  let chunkLimits: ChunkLimits
   private let trees: ObjectCache
   /// Objects that are being stored, and for how many commits.
   private let staged = Guarded<[ObjectID: (object: GitObject, uses: Int)]>([:])
 
   /// `budget` is in bytes of tree objects.
-  init(over base: any ObjectReader, budget: Int) {
+  init(over base: any ObjectReader, budget: Int, _ chunkLimits: ChunkLimits) {
     self.base = base
+    self.chunkLimits = chunkLimits
     format = base.format
     trees = ObjectCache(capacity: budget)
   }
@@ -22,6 +24,11 @@ final class CachedObjects: ObjectReader {
     let object = try base.object(id)
     if object.kind == .tree { trees.insert(object, id) }
     return object
+  }
+
+  func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    if let object = staged.withLock({ $0[id]?.object }) { return (object.kind, object.bytes.count) }
+    return try base.kindAndSize(id)
   }
 
   func contains(_ id: ObjectID) throws(StoreError) -> Bool {

@@ -49,7 +49,7 @@ final class ReadLog: Sendable {
     case .all: return a == b
     case .names:
       let changes = try Directories.differences(from: a, to: b, in: objects)
-      return changes.allSatisfy { $0.old?.mode == $0.new?.mode }
+      return changes.allSatisfy { $0.old?.mode == $0.new?.mode || $0.name == ChunkFolder.name }
     }
   }
 }

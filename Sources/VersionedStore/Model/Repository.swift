@@ -16,14 +16,16 @@ public final class Repository: Sendable {
 
   /// - Parameters:
   ///   - cacheBytes: how many bytes of directories to keep in memory.
+  ///   - chunks: how large values are stored; all who write a repository have to use the same.
   ///   - now: the clock: seconds since 1970.
   public init(
-    _ backend: any Backend, identity: Identity, cacheBytes: Int = 8 << 20, now: @escaping @Sendable () -> Int64
+    _ backend: any Backend, identity: Identity, cacheBytes: Int = 8 << 20, chunks: ChunkLimits = .standard,
+    now: @escaping @Sendable () -> Int64
   ) {
     self.backend = backend
     self.identity = identity
     self.now = now
-    cache = CachedObjects(over: backend, budget: cacheBytes)
+    cache = CachedObjects(over: backend, budget: cacheBytes, chunks)
   }
 
   public var format: ObjectFormat { backend.format }

@@ -16,7 +16,8 @@ public struct FuzzTarget: Sendable {
   /// All targets, each under a name of its own.
   public static let all =
     [
-      blockList, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, packEntry, packIndex, toml,
+      blockList, chunkPointer, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, packEntry,
+      packIndex, toml,
       zlib,
     ] + inside
 
