@@ -72,7 +72,7 @@ let package = Package(
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
     module("VersionedStore", ["CCrypto", "GitFormat", "HostSystem", "Wire"]),
-    module("StoreSync", ["CCurl", "GitFormat", "HostSystem", "VersionedStore"]),
+    module("StoreSync", ["CCurl", "Configuration", "GitFormat", "HostSystem", "VersionedStore", "Wire"]),
 
     // Capabilities. They do not import each other.
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
