@@ -20,7 +20,9 @@ public enum HTTPParseError: Error, Equatable, Sendable {
 }
 
 extension [HTTPField] {
-  fileprivate func count(named name: String) -> Int { count { $0.name.utf8.map(lowercased) == Array(name.utf8) } }
+  fileprivate func count(named name: String) -> Int {
+    count { $0.name.utf8.map(lowercased).elementsEqual(name.utf8) }
+  }
 
   /// The value of Content-Length. Two lengths are two messages to two readers (RFC 9112 section 6.3).
   fileprivate func contentLength(_ text: String) throws(HTTPParseError) -> Int {
@@ -47,7 +49,7 @@ extension HTTPRequestHead {
     case 0: return .bytes(try fields.contentLength(value(of: "content-length") ?? "0"))
     case 1:
       guard fields.count(named: "content-length") == 0 else { throw .malformed }
-      guard value(of: "transfer-encoding")?.utf8.map(lowercased) == Array("chunked".utf8) else {
+      guard value(of: "transfer-encoding")?.utf8.map(lowercased).elementsEqual("chunked".utf8) == true else {
         throw .unsupportedCoding
       }
       return .chunked

@@ -76,7 +76,7 @@ private struct RightsReader {
           continue
         }
         for (text, range) in strings(member.node) {
-          if let principal = principal(text) {
+          if let principal = Principal(text) {
             members.insert(principal)
           } else {
             fail(range, "“\(text)” is no person:NAME, device:NAME or service:NAME")
@@ -112,7 +112,7 @@ private struct RightsReader {
     }
     var found: [(name: String, table: TOMLTable)] = []
     for inner in table.entries {
-      if !Self.isName(inner.key) {
+      if !Principal.isName(inner.key) {
         fail(inner.keyRange, "“\(inner.key)” is no name: letters, digits, and . _ - @ can be in one")
       } else if let table = inner.node.table {
         found.append((inner.key, table))
@@ -121,16 +121,6 @@ private struct RightsReader {
       }
     }
     return found
-  }
-
-  private static func isName(_ text: String) -> Bool { Principal.isName(text) }
-
-  private func principal(_ text: String) -> Principal? {
-    guard let colon = text.firstIndex(of: ":"), let kind = Principal.Kind(rawValue: String(text[..<colon])) else {
-      return nil
-    }
-    let name = String(text[text.index(after: colon)...])
-    return Self.isName(name) ? Principal(kind, name) : nil
   }
 
   // MARK: Grants
@@ -161,7 +151,7 @@ private struct RightsReader {
 
   private mutating func grantee(_ text: String, _ range: Range<Int>) -> Grantee? {
     if text == "everybody" { return .everybody }
-    if let principal = principal(text) { return .principal(principal) }
+    if let principal = Principal(text) { return .principal(principal) }
     if text.hasPrefix("group:") {
       let name = String(text.dropFirst(6))
       if groups[name] != nil { return .group(name) }

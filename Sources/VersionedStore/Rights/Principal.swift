@@ -49,3 +49,14 @@ extension Principal {
       && text.utf8.allSatisfy { isAlphanumeric($0) || "._-@".utf8.contains($0) }
   }
 }
+
+extension Principal {
+  /// Reads `person:ada`; nil where the text is none of that form.
+  public init?(_ text: String) {
+    let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, let kind = Kind(rawValue: String(parts[0]) ?? ""), let name = String(parts[1]),
+      Self.isName(name)
+    else { return nil }
+    self.init(kind, name)
+  }
+}
