@@ -14,6 +14,8 @@ public struct HTTPChunkReader: Sendable {
     case size(digits: Int)
     /// Behind the size, up to the end of the line.
     case sizeLine
+    /// Behind the line's carriage return.
+    case sizeEnd
     case data
     /// The line's end after the data.
     case dataEnd(hasCR: Bool)
@@ -65,13 +67,13 @@ public struct HTTPChunkReader: Sendable {
         left = left << 4 | Int(value)
         state = .size(digits: digits + 1)
       } else {
-        guard digits > 0, [cr, lf, UInt8(ascii: ";"), UInt8(ascii: " "), UInt8(ascii: "\t")].contains(byte) else {
-          throw .malformed
-        }
-        state = .sizeLine
-        if byte == lf { endSizeLine() }
+        guard digits > 0, byte == cr || byte == lf || byte == UInt8(ascii: ";") else { throw .malformed }
+        takeExtension(byte)
       }
-    case .sizeLine: if byte == lf { endSizeLine() }
+    case .sizeLine: takeExtension(byte)
+    case .sizeEnd:
+      guard byte == lf else { throw .malformed }
+      takeExtension(byte)
     case .dataEnd(let hasCR):
       guard byte == lf || byte == cr && !hasCR else { throw .malformed }
       state = byte == lf ? .size(digits: 0) : .dataEnd(hasCR: true)
@@ -86,5 +88,11 @@ public struct HTTPChunkReader: Sendable {
     }
   }
 
-  private mutating func endSizeLine() { state = left == 0 ? .trailer(isEmpty: true) : .data }
+  private mutating func takeExtension(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\r"): state = .sizeEnd
+    case UInt8(ascii: "\n"): state = left == 0 ? .trailer(isEmpty: true) : .data
+    default: state = .sizeLine
+    }
+  }
 }

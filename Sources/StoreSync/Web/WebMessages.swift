@@ -8,27 +8,31 @@ final class WebRequestBody: ByteSource {
   private let length: HTTPBodyLength
   private var left: Int
   private var chunks = HTTPChunkReader()
-  /// Asks the client for the body; once, before the first byte is read.
-  private var onFirstRead: (() throws(StoreError) -> Void)?
+  /// Asks the client for the body; once.
+  private var onAsking: (() throws(StoreError) -> Void)?
   private(set) var isAtEnd: Bool
-  /// Whether the client is sending it.
-  var wasRead: Bool { onFirstRead == nil }
+  /// Whether the client sends it without being asked, or has been asked.
+  var isOnItsWay: Bool { onAsking == nil }
 
-  /// - Parameter onFirstRead: where the client waits to be told to go on.
-  init(_ input: BufferedInput, _ length: HTTPBodyLength, onFirstRead: (() throws(StoreError) -> Void)?) {
+  /// - Parameter onAsking: where the client waits to be told to go on.
+  init(_ input: BufferedInput, _ length: HTTPBodyLength, onAsking: (() throws(StoreError) -> Void)?) {
     self.input = input
     self.length = length
-    self.onFirstRead = onFirstRead
+    self.onAsking = onAsking
     if case .bytes(let count) = length { left = count } else { left = 0 }
     isAtEnd = length == .bytes(0)
   }
 
+  /// Tells the client to send it, where it waits for that: before the answer begins, or never (RFC 9110 section 10.1.1).
+  func ask() throws(StoreError) {
+    guard let ask = onAsking else { return }
+    onAsking = nil
+    try ask()
+  }
+
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int {
     guard !isAtEnd, !buffer.isEmpty else { return 0 }
-    if let ask = onFirstRead {
-      onFirstRead = nil
-      try ask()
-    }
+    try ask()
     switch length {
     case .bytes: return try readCounted(buffer)
     case .chunked: return try readChunked(buffer)

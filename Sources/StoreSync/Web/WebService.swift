@@ -30,16 +30,16 @@ struct WebService: Sendable {
     }
     let waits = expected != nil && request.isVersion11
     let proceed = { () throws(StoreError) in try output.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
-    let body = WebRequestBody(input, length, onFirstRead: waits ? proceed : nil)
+    let body = WebRequestBody(input, length, onAsking: waits ? proceed : nil)
     // A short body is read in any case; a long one only when all is well.
     let isShort = if case .bytes(let count) = length { count <= Self.drainLimit } else { false }
     switch find(request) {
     case .refused(let answer):
-      if isShort && !waits { try drain(body) }
+      if isShort && body.isOnItsWay { try drain(body) }
       return try refuse(answer, request, output, canGoOn: body.isAtEnd)
     case .found(let target, let backend, let policy):
       try respond(request, target, body, backend, policy, output)
-      if isShort || body.wasRead { try drain(body) }
+      if body.isOnItsWay { try drain(body) }
       return body.isAtEnd
     }
   }
@@ -128,6 +128,7 @@ struct WebService: Sendable {
     do throws(StoreError) {
       try SmartHTTP.respond(to: git, backend, policy) { (answer) throws(StoreError) in
         var head = HTTPResponseHead(status: answer.status, fields: answer.fields.map { HTTPField($0.name, $0.value) })
+        if answer.status == 200 { try body.ask() }
         if answer.status == 405 { head.fields.append(HTTPField("Allow", target.path == "info/refs" ? "GET" : "POST")) }
         if request.isVersion11 { head.fields.append(HTTPField("Transfer-Encoding", "chunked")) }
         if request.isLast { head.fields.append(HTTPField("Connection", "close")) }
