@@ -32,10 +32,14 @@ public final class TCPListener: Sendable {
     public consuming func connection() -> Descriptor { descriptor }
   }
 
-  /// The next connection that waits, non-blocking; nil where there is none, or none can be taken.
+  /// The next connection that waits; nil where there is none, or where this process has too many files open, after a
+  /// moment in which that may change.
   public func accept() -> Accepted? {
     let connection = lares_accept(number)
-    guard connection >= 0 else { return nil }
+    guard connection >= 0 else {
+      if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) { usleep(50_000) }
+      return nil
+    }
     let descriptor = Descriptor(owning: connection)
     guard let peer = SocketAddress(of: connection, getpeername) else { return nil }
     return Accepted(descriptor: descriptor, peer: peer)

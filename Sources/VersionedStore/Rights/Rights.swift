@@ -105,8 +105,10 @@ public struct Access: Equatable, Sendable {
 
   private func grants(for reference: RefName) -> some Sequence<Grant> {
     let isOwn = reference.text.utf8.starts(with: "refs/lares/".utf8)
+    // HEAD is another name for what has rights by its own.
     return grants.lazy.filter { grant in
-      (!isOwn || grant.powers.contains(.administer)) && grant.references.contains { $0.matches(reference.text) }
+      reference != .head && (!isOwn || grant.powers.contains(.administer))
+        && grant.references.contains { $0.matches(reference.text) }
     }
   }
 }

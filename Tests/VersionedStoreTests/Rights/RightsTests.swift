@@ -97,6 +97,11 @@ import Testing
     #expect(allowed > 100)
   }
 
+  @Test func headHasNoRightsOfItsOwn() {
+    let access = Rights([Grant(who: [.everybody], powers: [.administer])]).access(of: .person("ada"), to: "r")
+    #expect(!access.mayChange(.head) && !access.may(.read, .head))
+  }
+
   @Test func aRightToAPlaceIncludesTheRecordsOfItsConflicts() {
     let scope = PathScope(["a/ours", "b"])
     #expect(scope.contains(".lares-conflicts/b/x/theirs"))
