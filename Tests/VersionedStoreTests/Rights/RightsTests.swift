@@ -65,7 +65,7 @@ import Testing
     let paths: [Path] = ["a", "a/b", "a/b/c", "b", "ab", ""]
     func some<Element>(_ list: [Element]) -> [Element] { list.filter { _ in random.next() % 3 == 0 } }
     var allowed = 0
-    for _ in 0..<Soak.count(60, soak: 20_000) {
+    for _ in 0..<Soak.count(30, soak: 20_000) {
       let groups = ["family": Set(some(people)), "none": []]
       let who: [Grantee] =
         [.everybody, .group("family"), .group("none"), .group("gone")] + people.map { .principal($0) }
