@@ -85,6 +85,21 @@ public final class GuardedBackend: Backend {
   }
 }
 
+extension Repository {
+  /// A repository opened in somebody's name: what it commits has that somebody as its committer.
+  ///
+  /// - Parameters:
+  ///   - access: what may be done by whom.
+  ///   - mail: the address of that somebody.
+  ///   - now: the clock, seconds since 1970.
+  public convenience init(
+    _ backend: any Backend, as access: Access, mail: String, now: @escaping @Sendable () -> Int64
+  ) {
+    let identity = Identity(name: access.principal.name, email: mail)
+    self.init(GuardedBackend(backend, access), identity: identity, now: now)
+  }
+}
+
 /// A batch's objects before others.
 private struct BatchObjects: ObjectReader {
   private let new: [ObjectID: GitObject]

@@ -12,9 +12,7 @@ import Testing
 
   private func opened(by name: String, _ grants: [Grant]) -> Repository {
     let access = Rights(grants).access(of: .service(name), to: "shared")
-    return Repository(
-      GuardedBackend(owner.backend, access), identity: Identity(name: name, email: "\(name)@lares"),
-      now: { 1_800_000_000 })
+    return Repository(owner.backend, as: access, mail: "\(name)@lares") { 1_800_000_000 }
   }
 
   private static func grant(_ branches: [String], paths: [Path] = [.root], _ powers: Set<Power>) -> Grant {
