@@ -69,16 +69,19 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
     module("VersionedStore", ["CCrypto", "GitFormat", "HostSystem", "Wire"]),
-    module("StoreSync", ["CCurl", "GitFormat", "HostSystem", "VersionedStore"]),
+    module(
+      "StoreSync",
+      ["CCurl", "CSSL", "Configuration", "GitFormat", "HostSystem", "Household", "VersionedStore", "Wire"]),
 
     // `lares store`.
     module(
       "StoreCommands",
       [
-        "GitFormat", "HostSystem", "StoreSync", "VersionedStore", "Wire",
+        "GitFormat", "HostSystem", "Household", "StoreSync", "VersionedStore", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -177,7 +180,7 @@ let package = Package(
     .executableTarget(
       name: "store-server", dependencies: ["GitFormat", "HostSystem", "StoreSync", "VersionedStore"],
       path: "Tests/StoreServer", swiftSettings: swiftSettings),
-    tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore", "store-server"]),
+    tests("StoreSync", ["GitFormat", "HostSystem", "Household", "VersionedStore", "Wire", "store-server"]),
     tests(
       "StoreCommands",
       [

@@ -40,18 +40,7 @@ public final class StreamListener {
 
   /// Listens on a TCP address and port.
   public convenience init(tcp address: SocketAddress, loop: EventLoop) throws(SystemError) {
-    let family = address.address.family == .v4 ? AF_INET : AF_INET6
-    let number = try systemCall("making a TCP socket") {
-      socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    }
-    let descriptor = Descriptor(owning: number)
-    var yes: Int32 = 1
-    setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-    // The address may arrive later than this daemon.
-    setsockopt(number, Int32(IPPROTO_IP), IP_FREEBIND, &yes, socklen_t(MemoryLayout<Int32>.size))
-    try withInternetAddress(address) { (pointer, size) throws(SystemError) in
-      _ = try systemCall("listening on \(address)") { bind(number, pointer, size) }
-    }
+    let descriptor = try TCPListener.bound(to: address)
     try self.init(descriptor, name: "\(address)", loop: loop)
   }
 

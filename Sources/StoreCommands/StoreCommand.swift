@@ -33,7 +33,7 @@ public struct StoreCommand: ParsableCommand {
         name: "Repositories",
         subcommands: [
           InitCommand.self, CloneCommand.self, FetchCommand.self, PullCommand.self, PushCommand.self,
-          BundleCommand.self,
+          BundleCommand.self, ServeRepositoriesCommand.self, PasswordCommand.self,
         ]),
     ])
 

@@ -19,6 +19,45 @@ public enum HTTPParseError: Error, Equatable, Sendable {
   }
 }
 
+extension [HTTPField] {
+  fileprivate func count(named name: String) -> Int {
+    count { $0.name.utf8.map(lowercased).elementsEqual(name.utf8) }
+  }
+
+  /// The value of Content-Length. Two lengths are two messages to two readers (RFC 9112 section 6.3).
+  fileprivate func contentLength(_ text: String) throws(HTTPParseError) -> Int {
+    guard count(named: "content-length") <= 1, text.utf8.count <= 10, text.utf8.allSatisfy({ $0 &- 48 < 10 }),
+      let length = Int(text)
+    else { throw .malformed }
+    return length
+  }
+}
+
+/// How the end of a body is known.
+public enum HTTPBodyLength: Sendable, Equatable {
+  case bytes(Int)
+  /// It comes in pieces, see `HTTPChunkReader`.
+  case chunked
+}
+
+extension HTTPRequestHead {
+  /// How long the request's body is (RFC 9112 section 6).
+  ///
+  /// - Throws: `.malformed` where it has two lengths; `.unsupportedCoding` for another coding than `chunked`.
+  public func bodyLength() throws(HTTPParseError) -> HTTPBodyLength {
+    switch fields.count(named: "transfer-encoding") {
+    case 0: return .bytes(try fields.contentLength(value(of: "content-length") ?? "0"))
+    case 1:
+      guard fields.count(named: "content-length") == 0 else { throw .malformed }
+      guard value(of: "transfer-encoding")?.utf8.map(lowercased).elementsEqual("chunked".utf8) == true else {
+        throw .unsupportedCoding
+      }
+      return .chunked
+    default: throw .malformed
+    }
+  }
+}
+
 /// Collects the bytes of a connection into whole messages with a Content-Length, one after the other.
 ///
 /// Chunked requests are refused (501): the API's clients know their bodies' lengths.
@@ -54,16 +93,31 @@ public struct HTTPMessageBuffer: Sendable {
 
   /// The next whole request; nil until more bytes are there.
   public mutating func nextRequest() throws(HTTPParseError) -> (head: HTTPRequestHead, body: [UInt8])? {
+    guard let (request, _) = try requestHead() else { return nil }
+    guard let body = try body(length: request.value(of: "content-length") ?? "0", fields: request.fields) else {
+      return nil
+    }
+    return (request, body)
+  }
+
+  /// The next request's head alone, for a server that takes bodies of any length as they come: `unread` begins with the
+  /// body then, whose length `HTTPRequestHead.bodyLength` says. nil until more bytes are there.
+  ///
+  /// - Returns: the head, and whether the request is of HTTP/1.1.
+  public mutating func nextRequestHead() throws(HTTPParseError) -> (head: HTTPRequestHead, isVersion11: Bool)? {
+    guard let (request, version) = try requestHead() else { return nil }
+    bytes.removeFirst(head.end)
+    head = Head()
+    return (request, version == "HTTP/1.1")
+  }
+
+  private mutating func requestHead() throws(HTTPParseError) -> (HTTPRequestHead, version: Substring)? {
     guard try readHead() else { return nil }
     let lines = head.lines
     let parts = lines[0].split(separator: " ", omittingEmptySubsequences: false)
     guard parts.count == 3, !parts[0].isEmpty, parts[1].hasPrefix("/"), isVersion(parts[2]) else { throw .malformed }
     let fields = try Self.fields(lines.dropFirst())
-    let request = HTTPRequestHead(method: String(parts[0]), target: String(parts[1]), fields: fields)
-    guard let body = try body(length: request.value(of: "content-length") ?? "0", fields: fields) else {
-      return nil
-    }
-    return (request, body)
+    return (HTTPRequestHead(method: String(parts[0]), target: String(parts[1]), fields: fields), parts[2])
   }
 
   /// The next whole response; nil until more bytes are there. A response must have a Content-Length, unless its status
@@ -129,13 +183,8 @@ public struct HTTPMessageBuffer: Sendable {
   private mutating func body(
     length text: String, fields: [HTTPField]
   ) throws(HTTPParseError) -> [UInt8]? {
-    func count(_ name: String) -> Int { fields.count { $0.name.utf8.map(lowercased) == Array(name.utf8) } }
-    if count("transfer-encoding") > 0 { throw .unsupportedCoding }
-    // Two lengths are two messages to two readers (RFC 9112 section 6.3).
-    guard count("content-length") <= 1 else { throw .malformed }
-    guard text.utf8.count <= 10, text.utf8.allSatisfy({ $0 &- 48 < 10 }), let length = Int(text) else {
-      throw .malformed
-    }
+    if fields.count(named: "transfer-encoding") > 0 { throw .unsupportedCoding }
+    let length = try fields.contentLength(text)
     guard length <= bodyLimit else { throw .bodyTooLarge }
     guard bytes.count - head.end >= length else { return nil }
     let body = Array(bytes[head.end..<head.end + length])
@@ -166,8 +215,14 @@ public enum HTTPEncoder {
     return Array((text + "\r\n").utf8) + body
   }
 
+  /// The head alone, for an answer whose body follows in pieces.
+  public static func head(_ head: HTTPResponseHead) -> [UInt8] {
+    message("HTTP/1.1 \(head.status) \(reason(head.status))\r\n", head.fields, [])
+  }
+
   private static func reason(_ status: Int) -> String {
     switch status {
+    case 100: "Continue"
     case 101: "Switching Protocols"
     case 200: "OK"
     case 204: "No Content"
@@ -178,7 +233,10 @@ public enum HTTPEncoder {
     case 405: "Method Not Allowed"
     case 409: "Conflict"
     case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 417: "Expectation Failed"
     case 422: "Unprocessable Content"
+    case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 500: "Internal Server Error"
     case 501: "Not Implemented"

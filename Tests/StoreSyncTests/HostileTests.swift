@@ -7,7 +7,7 @@ import VersionedStore
 
 /// Messages that are meant to do harm.
 @Suite struct HostileTests {
-  private func receive(_ pack: [UInt8], _ limits: ReceiveLimits = ReceiveLimits()) throws -> PackReceiver.Result? {
+  private func receive(_ pack: [UInt8], _ limits: ReceiveLimits = ReceiveLimits()) throws -> ReceivedPack? {
     try PackReceiver(for: MemoryBackend(), limits: limits).receive(from: BufferedInput(MemoryStream(pack)))
   }
 
@@ -39,7 +39,7 @@ import VersionedStore
       for _ in 0..<16 { delta += [0xA0, 0x10] }
       maker.append(.offsetDelta(distance: maker.offset - 12), delta + [1, UInt8(number)])
     }
-    #expect(try receive(maker.finish())?.pack.count == 21)
+    #expect(try receive(maker.finish())?.count == 21)
     var limits = ReceiveLimits()
     limits.unpackedBytes = 100_000
     #expect(throws: StoreError.self) { try receive(maker.finish(), limits) }
@@ -91,7 +91,7 @@ import VersionedStore
     }
     var limits = ReceiveLimits()
     limits.waitingBytes = 5_000
-    let pack = try #require(try receive(maker.finish(), limits)).pack
+    let pack = try #require(try receive(maker.finish(), limits))
     #expect(pack.count == 61)
     for object in objects { #expect(try pack.object(GitObject(.blob, object).id(.sha1)).bytes == object) }
   }

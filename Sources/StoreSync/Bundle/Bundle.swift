@@ -113,7 +113,7 @@ public enum Bundle {
         throw .invalid("the bundle builds on commit \(item.id) (\(item.comment)), which is not here")
       }
     }
-    let pack = try PackReceiver(for: backend, limits: limits).receive(from: input)?.pack
+    let pack = try PackReceiver(for: backend, limits: limits).receive(from: input)
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
     try ObjectSelection.checkComplete(
       header.references.map(\.id), known: header.prerequisites.map(\.id), cut: backend.shallowCommits, in: objects)

@@ -35,11 +35,11 @@ struct FetchExchange {
     let receiver = PackReceiver(for: backend, limits: options.limits) { (line) throws(StoreError) in
       progress(Text.readable(line.utf8.dropLast()))
     }
-    guard isMultiplexed else { return try receiver.receive(from: packets.input)?.pack }
+    guard isMultiplexed else { return try receiver.receive(from: packets.input) }
     let band = SideBandReader(packets, progress: progress)
-    let result = try receiver.receive(from: BufferedInput(band))
+    let pack = try receiver.receive(from: BufferedInput(band))
     try band.drain()
-    return result?.pack
+    return pack
   }
 
   // MARK: Version 2

@@ -44,31 +44,6 @@ struct CommitLinks {
   }
 }
 
-/// The object and kind that an annotated tag is of.
-struct TagLinks {
-  var target: ObjectID
-
-  init(_ bytes: [UInt8], _ format: ObjectFormat) throws(StoreError) {
-    guard bytes.starts(with: "object ".utf8),
-      let target = ObjectID(format, hex: bytes.dropFirst(7).prefix(format.digits))
-    else { throw .malformed(FormatError("tag object", "its first line names no object")) }
-    self.target = target
-  }
-}
-
 extension ObjectReader {
   func commitLinks(_ id: ObjectID) throws(StoreError) -> CommitLinks { try CommitLinks(bytes(id, .commit), format) }
-
-  /// What a chain of annotated tags ends at, and the tags on the way.
-  func peel(_ id: ObjectID) throws(StoreError) -> (target: ObjectID, kind: ObjectKind, tags: [ObjectID]) {
-    var tags: [ObjectID] = []
-    var id = id
-    while true {
-      let object = try object(id)
-      guard object.kind == .tag else { return (id, object.kind, tags) }
-      guard tags.count < 64 else { throw .tooLarge("the chain of tags at \(id)") }
-      tags.append(id)
-      id = try TagLinks(object.bytes, format).target
-    }
-  }
 }

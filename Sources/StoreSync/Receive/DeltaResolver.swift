@@ -36,9 +36,6 @@ struct DeltaResolver {
     byOffset.sort { $0 < $1 }
   }
 
-  /// Bases that are not in the pack, of a thin one, in order.
-  private(set) var bases: [ObjectID] = []
-
   /// Resolves all deltas. Bases that are missing are appended to the pack.
   ///
   /// - Parameter onProgress: called with the number of objects named so far.
@@ -139,7 +136,6 @@ struct DeltaResolver {
       IncomingEntry(
         offset: offset, dataStart: offset, end: file.count, crc: crc, content: .object(object.kind),
         size: object.bytes.count, id: base))
-    bases.append(base)
     try resolve(children, of: object.bytes, object.kind)
   }
 }

@@ -1,4 +1,4 @@
-public import GitFormat
+import GitFormat
 import Glibc
 import HostSystem
 public import VersionedStore
@@ -7,32 +7,28 @@ public import VersionedStore
 /// whole, completes it where it is thin, and makes its index. Nothing of it is in a repository afterwards.
 public struct PackReceiver {
   private let backend: any Backend
+  private let bases: any ObjectReader
   private let limits: ReceiveLimits
   private let onProgress: (String) throws(StoreError) -> Void
 
   /// - Parameters:
-  ///   - backend: where bases of a thin pack are, and beside which the pack is kept.
+  ///   - backend: beside which the pack is kept.
+  ///   - bases: where the bases of a thin pack are; nil: in the back end.
   ///   - onProgress: called now and then with a line for people.
   public init(
-    for backend: any Backend, limits: ReceiveLimits = ReceiveLimits(),
+    for backend: any Backend, bases: (any ObjectReader)? = nil, limits: ReceiveLimits = ReceiveLimits(),
     onProgress: @escaping (String) throws(StoreError) -> Void = { _ throws(StoreError) in }
   ) {
     self.backend = backend
+    self.bases = bases ?? backend
     self.limits = limits
     self.onProgress = onProgress
-  }
-
-  /// A pack that was taken.
-  public struct Result {
-    public var pack: ReceivedPack
-    /// Objects that were not sent and that deltas were made of.
-    public var bases: [ObjectID]
   }
 
   /// Reads a pack, and nothing behind it.
   ///
   /// - Returns: nil where the pack is empty.
-  public func receive(from input: BufferedInput) throws(StoreError) -> Result? {
+  public func receive(from input: BufferedInput) throws(StoreError) -> ReceivedPack? {
     let folder = try backend.makeQuarantine()
     do {
       return try receive(from: input, into: folder)
@@ -42,7 +38,7 @@ public struct PackReceiver {
     }
   }
 
-  private func receive(from input: BufferedInput, into folder: String) throws(StoreError) -> Result? {
+  private func receive(from input: BufferedInput, into folder: String) throws(StoreError) -> ReceivedPack? {
     do throws(SystemError) { try File.makeFolder(folder + "/pack", mode: 0o700) } catch { throw .system(error) }
     let format = backend.format
     let file = try SpoolFile(folder + "/pack/incoming")
@@ -62,15 +58,14 @@ public struct PackReceiver {
       return nil
     }
     var resolver = DeltaResolver(entries, in: file, format, limits, unpacked: unpacked, check)
-    try resolver.run(over: backend) { (done) throws(StoreError) in
+    try resolver.run(over: bases) { (done) throws(StoreError) in
       if done % 1_024 == 0 { try onProgress("Resolving deltas: \(done)/\(entries.count)\r") }
     }
     var sum = checksum
-    if !resolver.bases.isEmpty { sum = try countAgain(file, resolver.entries.count) }
+    if resolver.entries.count > entries.count { sum = try countAgain(file, resolver.entries.count) }
     try file.append(sum.bytes)
     try file.flush()
-    let pack = try finish(file, resolver.entries, sum, folder)
-    return Result(pack: pack, bases: resolver.bases)
+    return try finish(file, resolver.entries, sum, folder)
   }
 }
 

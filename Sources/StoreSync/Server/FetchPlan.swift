@@ -31,13 +31,12 @@ final class FetchPlan {
   /// - Parameter onlyTips: whether it may only ask for what the list of references had (versions 0 and 1).
   func checkWants(onlyTips: Bool) throws(StoreError) {
     let tips = visible.tips
-    var others: [ObjectID] = []
     request.wants = Set(request.wants).sorted()
-    for want in request.wants where !tips.contains(want) {
-      guard !onlyTips, try backend.contains(want) else { throw Self.notOurs(want) }
-      others.append(want)
-    }
-    try checkReachable(others)
+    let others = request.wants.filter { !tips.contains($0) }
+    if onlyTips, let other = others.first { throw Self.notOurs(other) }
+    let reachable = try reachable(of: others)
+    // What is hidden is refused as what is not there, also where both are asked for.
+    if let other = others.first(where: { !reachable.contains($0) }) { throw Self.notOurs(other) }
     for want in request.wants {
       let (target, kind, _) = try backend.peel(want)
       if kind == .commit { wantedCommits.append(target) }
@@ -47,22 +46,24 @@ final class FetchPlan {
 
   private static func notOurs(_ id: ObjectID) -> StoreError { .denied("not our ref \(id)") }
 
-  private func checkReachable(_ wants: [ObjectID]) throws(StoreError) {
+  /// Those of some objects that are in what the person sees.
+  private func reachable(of wants: [ObjectID]) throws(StoreError) -> Set<ObjectID> {
+    var reached: Set<ObjectID> = []
     var others: Set<ObjectID> = []
-    for want in wants {
+    for want in wants where try backend.contains(want) {
       if try backend.object(want).kind != .commit {
         others.insert(want)
-      } else if try !isReachable(want) {
-        throw Self.notOurs(want)
+      } else if try isReachable(want) {
+        reached.insert(want)
       }
     }
-    guard !others.isEmpty else { return }
+    guard !others.isEmpty else { return reached }
     // Trees and blobs one by one are what partial clones ask for later.
     var everything = ObjectSelection(in: backend)
     everything.wants = visible.references.compactMap(\.id)
     everything.cut = cut
     try everything.run()
-    if let hidden = others.first(where: { !everything.contains($0) }) { throw Self.notOurs(hidden) }
+    return reached.union(others.filter { everything.contains($0) })
   }
 
   /// Whether a commit is in the history of what the person sees.

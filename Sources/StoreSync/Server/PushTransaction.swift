@@ -7,6 +7,9 @@ struct PushTransaction {
   private let policy: ServerPolicy
   private let request: PushRequest
   private let band: SideBandWriter
+  /// What was here before, as far as the person may know of it: nobody gets what is hidden by pushing a reference to
+  /// it, or a delta of it, or learns whether it is there.
+  private let known: VisibleObjects
   private var refusals: [RefName: String] = [:]
   /// References that would lose what they name now.
   private var rewinds: Set<RefName> = []
@@ -15,26 +18,28 @@ struct PushTransaction {
   init(_ backend: any Backend, _ policy: ServerPolicy, _ request: PushRequest, _ band: SideBandWriter) {
     self.backend = backend
     self.policy = policy
+    known = VisibleObjects(of: backend, policy.mayRead)
     self.request = request
     self.band = band
   }
 
   /// - Parameter input: where the pack comes from.
   consuming func run(_ input: BufferedInput) throws(StoreError) -> PushReport {
-    let received: PackReceiver.Result?
+    let received: ReceivedPack?
     do throws(StoreError) {
       received = try receive(input)
     } catch {
       return report(unpackError: "\(error)")
     }
     do throws(StoreError) {
-      let objects: any ObjectReader = received.map { Quarantine(pack: $0.pack, base: backend) } ?? backend
+      let known = known
+      let objects: any ObjectReader = received.map { Quarantine(pack: $0, base: known) } ?? known
       let visible = try VisibleReferences(backend, policy)
       try refuseByRights(visible)
-      try refuseIncomplete(received, objects, visible)
+      try refuseIncomplete(objects, visible)
       try refuseRewinds(objects)
       try refuseByCheck(objects)
-      try store(received?.pack)
+      try store(received)
     } catch {
       for command in request.commands where refusals[command.name] == nil { refusals[command.name] = "\(error)" }
     }
@@ -49,10 +54,10 @@ struct PushTransaction {
       })
   }
 
-  private func receive(_ input: BufferedInput) throws(StoreError) -> PackReceiver.Result? {
+  private func receive(_ input: BufferedInput) throws(StoreError) -> ReceivedPack? {
     guard request.hasPack else { return nil }
     let band = band
-    let receiver = PackReceiver(for: backend, limits: policy.limits) { (line) throws(StoreError) in
+    let receiver = PackReceiver(for: backend, bases: known, limits: policy.limits) { (line) throws(StoreError) in
       try band.progress(line)
     }
     return try receiver.receive(from: input)
@@ -81,40 +86,18 @@ struct PushTransaction {
 
   /// Everything that a new value reaches has to have come, or to be in what the person sees already.
   private mutating func refuseIncomplete(
-    _ received: PackReceiver.Result?, _ objects: any ObjectReader, _ visible: VisibleReferences
+    _ objects: any ObjectReader, _ visible: VisibleReferences
   ) throws(StoreError) {
     let known = Array(visible.tips)
-    var isAllowed = try HiddenGuard(backend, visible)
-    for base in received?.bases ?? [] {
-      guard try !isAllowed.admits(base) else { continue }
-      for command in accepted { refusals[command.name] = "object \(base) is not in what you may read" }
-      return
-    }
     for command in accepted {
       guard let new = command.new else { continue }
       do throws(StoreError) {
-        try checkComplete(new, known, received?.pack, objects, &isAllowed)
+        try ObjectSelection.checkComplete([new], known: known, cut: backend.shallowCommits, in: objects)
         let kind = try objects.object(new).kind
         if command.name.branchName != nil, kind != .commit { refusals[command.name] = "a branch has to name a commit" }
       } catch {
         refusals[command.name] = "\(error)"
       }
-    }
-  }
-
-  private func checkComplete(
-    _ new: ObjectID, _ known: [ObjectID], _ pack: ReceivedPack?, _ objects: any ObjectReader,
-    _ hidden: inout HiddenGuard
-  ) throws(StoreError) {
-    var closure = ObjectSelection(in: objects)
-    closure.wants = [new]
-    closure.haves = known
-    closure.cut = try backend.shallowCommits
-    try closure.run()
-    for item in closure.selected {
-      if let pack, try pack.contains(item.id) { continue }
-      guard try objects.contains(item.id) else { throw .missing(item.id) }
-      guard try hidden.admits(item.id) else { throw .denied("object \(item.id) is not in what you may read") }
     }
   }
 
@@ -213,47 +196,5 @@ public enum UndoReference {
   /// `refs/lares/undo/<time>-<first digits>/heads/main`: a folder each, so that no name stands in another's way.
   public static func name(for name: RefName, _ old: ObjectID, time: Int64) -> RefName? {
     RefName("refs/lares/undo/\(time)-\(old.hex.prefix(12))/\(name.text.dropFirst("refs/".utf8.count))")
-  }
-}
-
-/// A repository as it would be with a received pack.
-struct Quarantine: ObjectReader {
-  let pack: ReceivedPack
-  let base: any ObjectReader
-
-  var format: ObjectFormat { base.format }
-
-  func object(_ id: ObjectID) throws(StoreError) -> GitObject {
-    try pack.contains(id) ? pack.object(id) : base.object(id)
-  }
-
-  func contains(_ id: ObjectID) throws(StoreError) -> Bool {
-    if try pack.contains(id) { return true }
-    return try base.contains(id)
-  }
-}
-
-/// Says of objects that were not sent whether the person may know of them: somebody who may not read a reference must not
-/// get what it names by pushing a reference to it.
-private struct HiddenGuard {
-  private let backend: any Backend
-  private let visible: VisibleReferences
-  private var everything: ObjectSelection?
-
-  init(_ backend: any Backend, _ visible: VisibleReferences) throws(StoreError) {
-    self.backend = backend
-    self.visible = visible
-  }
-
-  mutating func admits(_ id: ObjectID) throws(StoreError) -> Bool {
-    guard visible.someAreHidden else { return true }
-    if everything == nil {
-      var selection = ObjectSelection(in: backend)
-      selection.wants = visible.references.compactMap(\.id)
-      selection.cut = try backend.shallowCommits
-      try selection.run()
-      everything = selection
-    }
-    return everything?.contains(id) ?? false
   }
 }

@@ -13,7 +13,10 @@ extension UploadPackServer {
     capabilities.add("object-format=\(backend.format.rawValue)")
     capabilities.add("agent=\(Agent.name)")
     var advertisement = ReferenceAdvertisement(references: visible.references, capabilities: capabilities)
-    advertisement.shallow = try backend.shallowCommits.sorted()
+    let seen = VisibleObjects(of: backend, policy.mayRead)
+    for commit in try backend.shallowCommits.sorted() where try seen.contains(commit) {
+      advertisement.shallow.append(commit)
+    }
     return advertisement
   }
 

@@ -27,6 +27,9 @@ final class Thread: Sendable {
     self.handle = handle
   }
 
+  /// Nobody waits for it.
+  func detach() { pthread_detach(handle) }
+
   /// Waits until its work is done. Once only.
   func join() { pthread_join(handle, nil) }
 }

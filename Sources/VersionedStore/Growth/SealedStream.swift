@@ -12,8 +12,25 @@ public struct PassphraseCost: Equatable, Sendable {
   public init(logarithm: UInt8 = 15) { self.logarithm = logarithm }
 
   /// What a file may ask of its reader: 256 MiB at most.
-  var isAcceptable: Bool {
+  public var isAcceptable: Bool {
     (1...18).contains(logarithm) && (1...8).contains(blockSize) && (1...4).contains(parallelism)
+  }
+}
+
+extension PassphraseCost {
+  /// The key of 32 bytes that a passphrase and a salt give.
+  ///
+  /// - Throws: `.tooLarge` where there is not the memory for it.
+  public func key(of passphrase: [UInt8], salt: [UInt8]) throws(StoreError) -> [UInt8] {
+    var key = [UInt8](repeating: 0, count: 32)
+    let memory: UInt64 = 512 << 20
+    let done = passphrase.withUnsafeBytes { bytes in
+      EVP_PBE_scrypt(
+        bytes.bindMemory(to: CChar.self).baseAddress, bytes.count, salt, salt.count, 1 << UInt64(logarithm),
+        UInt64(blockSize), UInt64(parallelism), memory, &key, key.count)
+    }
+    guard done == 1 else { throw .tooLarge("deriving a key from the passphrase takes more memory than there is") }
+    return key
   }
 }
 
@@ -42,18 +59,6 @@ enum SealedFormat {
     var hash = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
     SHA256(bytes, bytes.count, &hash)
     return Array(hash.prefix(checkLength))
-  }
-
-  static func key(_ passphrase: [UInt8], _ cost: PassphraseCost, salt: [UInt8]) throws(StoreError) -> [UInt8] {
-    var key = [UInt8](repeating: 0, count: 32)
-    let memory: UInt64 = 512 << 20
-    let done = passphrase.withUnsafeBytes { bytes in
-      EVP_PBE_scrypt(
-        bytes.bindMemory(to: CChar.self).baseAddress, bytes.count, salt, salt.count, 1 << UInt64(cost.logarithm),
-        UInt64(cost.blockSize), UInt64(cost.parallelism), memory, &key, key.count)
-    }
-    guard done == 1 else { throw .tooLarge("deriving a key from the passphrase takes more memory than there is") }
-    return key
   }
 
   /// The nonce of the proof: no chunk has this number.
@@ -134,7 +139,7 @@ public final class SealedWriter {
       throw .invalid("an encrypted stream needs a passphrase, a salt of 16 bytes and costs that its reader accepts")
     }
     let header = SealedFormat.header(cost, salt: salt)
-    cipher = try ChunkCipher(key: try SealedFormat.key(passphrase, cost, salt: salt), header: header)
+    cipher = try ChunkCipher(key: try cost.key(of: passphrase, salt: salt), header: header)
     self.sink = sink
     pending.reserveCapacity(2 * SealedFormat.chunkLength)
     try Self.give(header + cipher.seal([], SealedFormat.proof), to: sink)
@@ -204,7 +209,7 @@ public final class SealedReader {
     guard cost.isAcceptable else { throw .tooLarge("the backup asks for more memory than is given to a passphrase") }
     let salt = Array(header[(costs + 3)..<checkStart])
     cipher = try ChunkCipher(
-      key: try SealedFormat.key(passphrase, cost, salt: salt), header: Array(header[..<proofStart]))
+      key: try cost.key(of: passphrase, salt: salt), header: Array(header[..<proofStart]))
     guard cipher.open(header[proofStart...], SealedFormat.proof) != nil else {
       throw .denied("the passphrase is not the one that the backup was made with")
     }

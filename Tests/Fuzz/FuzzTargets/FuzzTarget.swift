@@ -16,16 +16,15 @@ public struct FuzzTarget: Sendable {
   /// All targets, each under a name of its own.
   public static let all =
     [
-      blockList, chunkPointer, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, packEntry,
-      packIndex, toml,
-      zlib,
+      blockList, chunkPointer, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, httpBody,
+      packEntry, packIndex, storeRights, toml, zlib,
     ] + inside
 
   // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.
   #if DEBUG || FUZZING
     private static let inside =
       [
-        dns, facts, firewall, gitAddress, gitAnswer, gitBundle, gitFetch, gitPush, netlink, packFile,
+        dns, facts, firewall, gitAddress, gitAnswer, gitBundle, gitFetch, gitPush, netlink, packFile, webRequest,
       ]
   #else
     private static let inside: [FuzzTarget] = []

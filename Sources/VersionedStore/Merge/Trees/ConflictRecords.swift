@@ -64,7 +64,7 @@ extension ConflictRecords {
 
   /// The files and directories in which a tree holds the record of a conflict; none where it has no such record.
   static func places(of conflict: MergeConflict, in tree: Tree) throws(StoreError) -> [Path] {
-    let place = conflict.path.names.reduce(Path([folder])) { $0 / escaped($1) }
+    let place = place(of: conflict.path)
     guard let directory = try tree.subtree(place) else { return [] }
     let entries = try directory.list()
     if entries.contains(where: { $0.name == note }), try record(directory, at: conflict.path) == conflict {
@@ -106,7 +106,7 @@ extension ConflictRecords {
       for conflict in old.records[path] ?? [] {
         for place in try Self.places(of: conflict, in: tree) { try tree.remove(place) }
       }
-      let place = path.names.reduce(Path([Self.folder])) { $0 / Self.escaped($1) }
+      let place = Self.place(of: path)
       for (index, conflict) in Self.ordered(records[path] ?? []).enumerated() {
         if index == 0 {
           try Self.write(conflict, at: place, in: &tree)
@@ -138,6 +138,9 @@ extension ConflictRecords {
     }
     return Array((lines.joined(separator: "\n") + "\n").utf8)
   }
+
+  /// The directory for the records of a path, and of what is below it.
+  static func place(of path: Path) -> Path { path.names.reduce(Path([folder])) { $0 / escaped($1) } }
 
   private static func escaped(_ name: EntryName) -> EntryName {
     MergeConflict.Choice(rawValue: name.text) == nil ? name : EntryName(".lares-" + name.text)
