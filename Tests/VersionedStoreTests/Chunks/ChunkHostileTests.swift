@@ -91,7 +91,7 @@ import Testing
     let bytes = randomBytes(20_000)
     let made = try MadeChunks(bytes)
     let root = try made.objects.bytes(made.pointer.tree, .tree)
-    for _ in 0..<Soak.count(300, soak: 50_000) {
+    for _ in 0..<Soak.count(300, soak: 5_000) {
       var changed = root
       for _ in 0..<Int.random(in: 1...4, using: &random) {
         let place = Int.random(in: 0..<changed.count, using: &random)

@@ -174,7 +174,7 @@ import Testing
 
   /// Whatever was there before, a tree is what its files are.
   @Test func treesAreFunctionsOfTheirFiles() throws {
-    for seed in Soak.seeds(1...4, soak: 200) {
+    for seed in Soak.seeds(1...4, soak: 50) {
       var random = SeededGenerator(seed)
       let repository = try StoreMaker.memory.chunkRepository()
       let branch = try repository.mainBranch()
