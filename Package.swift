@@ -181,7 +181,12 @@ let package = Package(
       name: "store-server", dependencies: ["GitFormat", "HostSystem", "StoreSync", "VersionedStore"],
       path: "Tests/StoreServer", swiftSettings: swiftSettings),
     tests("StoreSync", ["GitFormat", "HostSystem", "Household", "VersionedStore", "Wire", "store-server"]),
-    tests("StoreCommands", ["GitFormat", "HostSystem", "StoreSync", "VersionedStore", "lares"]),
+    tests(
+      "StoreCommands",
+      [
+        "GitFormat", "HostSystem", "StoreSync", "VersionedStore", "lares", "store-server",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household", "Wire"]),

@@ -50,7 +50,10 @@ struct BundleCreateCommand: StoreVerb {
 
   private func references(in repository: Repository) throws -> [RefName] {
     let all = try ["refs/heads/", "refs/tags/"].flatMap { try repository.backend.references(under: $0) }
-    guard !names.isEmpty else { return all.map(\.name) }
+    guard !names.isEmpty else {
+      // With HEAD git clone knows what to check out.
+      return try repository.mainBranch().head() == nil ? all.map(\.name) : [.head] + all.map(\.name)
+    }
     return try names.map { name in
       let wanted = ["refs/heads/\(name)", "refs/tags/\(name)", name]
       guard let found = all.first(where: { wanted.contains($0.name.text) }) else {

@@ -33,7 +33,8 @@ struct DiffCommand: StoreVerb {
     if quiet, !exitCode { throw ValidationError("--quiet needs --exit-code") }
   }
 
-  func exitStatus(after error: StoreError) -> ExitStatus { exitCode ? .conflict : ExitStatus(error) }
+  func exitCode(for status: ExitStatus) -> Int32 { exitCode ? Self.trouble : status.rawValue }
+  private static let trouble: Int32 = 2
 
   func perform(_ output: Output) throws {
     let repository = try branch.store.open()
@@ -45,7 +46,7 @@ struct DiffCommand: StoreVerb {
       return !quiet
     }
     try output.flush()
-    if exitCode, !isSame { throw CommandFailure(.failed) }
+    if exitCode, !isSame { throw ExitCode(1) }
   }
 
   private func sides(in repository: Repository) throws -> (Tree, Tree) {

@@ -28,12 +28,12 @@ enum ExitStatus: Int32 {
   }
 }
 
-/// A command's end that is no success, with a line for people; nil where all has been said.
+/// A command's end that is no success, with a line for people.
 struct CommandFailure: Error {
   var status: ExitStatus
-  var words: String?
+  var words: String
 
-  init(_ status: ExitStatus, _ words: String? = nil) {
+  init(_ status: ExitStatus, _ words: String) {
     self.status = status
     self.words = words
   }

@@ -13,12 +13,14 @@ struct MergeDriverCommand: ParsableCommand {
       have git use it in a clone:
 
           git config merge.lares.name "merge by what the file is"
-          git config merge.lares.driver "lares store merge-driver %O %A %B %L %P"
+          git config merge.lares.driver \\
+            "lares store merge-driver %O %A %B %L %P"
           echo "* merge=lares" >>.gitattributes
 
       For files with other names, a driver of their own kind; lares store merge knows this attribute too:
 
-          git config merge.lares-json.driver "lares store merge-driver --kind json %O %A %B %L %P"
+          git config merge.lares-json.driver \\
+            "lares store merge-driver --kind json %O %A %B %L %P"
           echo "*.settings merge=lares-json" >>.gitattributes
 
       Exit status: 0 merged, 1 a conflict is left (text has markers, other files are ours), 129 failed.

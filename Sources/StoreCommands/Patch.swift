@@ -41,8 +41,10 @@ struct Patch: Sequence {
     }
     let hunks = LineDiff.unified(from: oldBytes, to: newBytes)
     guard !hunks.isEmpty else { return }
-    line("--- \(before == nil ? "/dev/null" : name("a/", path))")
-    line("+++ \(after == nil ? "/dev/null" : name("b/", path))")
+    // patch(1) takes what is behind a space for a time, unless there is a tab.
+    let end = path.bytes.contains(UInt8(ascii: " ")) ? "\t" : ""
+    line(before == nil ? "--- /dev/null" : "--- \(name("a/", path))\(end)")
+    line(after == nil ? "+++ /dev/null" : "+++ \(name("b/", path))\(end)")
     bytes += hunks
   }
 
@@ -56,7 +58,7 @@ struct Patch: Sequence {
     return side.mode == .commit ? Array("Subproject commit \(side.id)\n".utf8) : try tree.get(path)
   }
 
-  /// Quoted whole, the prefix inside; of what is no UTF-8 every byte has its escape, so this is text always.
+  /// Quoted whole, the prefix inside. What is no UTF-8 is escaped, so this is text always.
   private func name(_ prefix: String, _ path: Path) -> String {
     String(decoding: Words.quoted(Array(prefix.utf8) + path.bytes), as: UTF8.self)
   }

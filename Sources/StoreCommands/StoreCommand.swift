@@ -27,6 +27,7 @@ public struct StoreCommand: ParsableCommand {
         name: "Branches",
         subcommands: [
           BranchesCommand.self, MergeCommand.self, ConflictsCommand.self, ResolveCommand.self, MergeDriverCommand.self,
+          FilterCommand.self,
         ]),
       CommandGroup(
         name: "Repositories",

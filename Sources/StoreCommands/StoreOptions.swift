@@ -7,7 +7,7 @@ import VersionedStore
 /// Which repository a command works on.
 struct StoreOptions: ParsableArguments {
   @Option(
-    name: [.customShort("C"), .customLong("repository")],
+    name: [.customShort("C", allowingJoined: true), .customLong("repository")],
     help: ArgumentHelp(
       "Folder of the repository.", discussion: "Also taken from LARES_STORE. Default: the current folder.",
       valueName: "path"))
@@ -23,13 +23,18 @@ struct StoreOptions: ParsableArguments {
         .failed,
         "\(folder) is a working tree; name its repository: --repository \(folder == "." ? "" : "\(folder)/").git")
     }
+    guard isFolder(folder) else { throw Self.noRepository("\(folder) is not a bare Git repository") }
     do throws(StoreError) {
       let backend = try GitBackend(opening: folder)
       for note in backend.recoveryNotes { printWarning("Note: \(note)") }
       return Repository(backend, identity: person.committer) { Clock.wall }
     } catch .invalid(let why) {
-      throw CommandFailure(.failed, "\(why); make one with lares store init, or name another with --repository")
+      throw Self.noRepository(why)
     }
+  }
+
+  private static func noRepository(_ why: String) -> CommandFailure {
+    CommandFailure(.failed, "\(why); make one with lares store init, or name another with --repository")
   }
 
   /// Changes the repository. When this returns, other programs see what was done, too.
@@ -62,10 +67,11 @@ struct BranchOptions: ParsableArguments {
 struct ChangeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Who wants the change.", discussion: "Also taken from GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL. Default: you.",
-      valueName: "name <mail>"))
+      "Who wants the change, as in \"Ada <ada@home.arpa>\".",
+      discussion: "Also taken from GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL. Default: you.",
+      valueName: "who"))
   var author: String?
-  @Option(name: .shortAndLong, help: ArgumentHelp("Why; for the history.", valueName: "text"))
+  @Option(name: .shortAndLong, parsing: .unconditional, help: ArgumentHelp("Why; for the history.", valueName: "text"))
   var message: String?
 
   func validate() throws {
@@ -86,4 +92,10 @@ struct ChangeOptions: ParsableArguments {
 /// The value of an environment variable that is not empty.
 func environmentVariable(_ name: String) -> String? {
   getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+}
+
+/// Whether there is a folder at a path.
+private func isFolder(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }

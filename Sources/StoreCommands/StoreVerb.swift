@@ -7,12 +7,12 @@ import VersionedStore
 /// standard error and an exit status.
 protocol StoreVerb: ParsableCommand {
   func perform(_ output: Output) throws
-  /// What it ends with after an error.
-  func exitStatus(after error: StoreError) -> ExitStatus
+  /// What the process ends with after an error.
+  func exitCode(for status: ExitStatus) -> Int32
 }
 
 extension StoreVerb {
-  func exitStatus(after error: StoreError) -> ExitStatus { ExitStatus(error) }
+  func exitCode(for status: ExitStatus) -> Int32 { status.rawValue }
 
   func run() throws {
     // A remote that hangs up is an error of the protocol, with words; who reads our output may stop at any time.
@@ -22,17 +22,18 @@ extension StoreVerb {
       try perform(output)
       try output.flush()
     } catch let error as StoreError {
-      throw Self.end(CommandFailure(exitStatus(after: error), "\(error)"))
+      if case .system(let cause) = error, cause.code == EPIPE, Output.isBroken { Output.endAsByBrokenPipe() }
+      throw end(ExitStatus(error), "\(error)")
     } catch let error as SystemError {
-      throw Self.end(CommandFailure(exitStatus(after: .system(error)), "\(error)"))
+      throw end(.failed, "\(error)")
     } catch let failure as CommandFailure {
-      throw Self.end(failure)
+      throw end(failure.status, failure.words)
     }
   }
 
-  private static func end(_ failure: CommandFailure) -> ExitCode {
-    if let words = failure.words { printWarning("Error: \(words)") }
-    return ExitCode(failure.status.rawValue)
+  private func end(_ status: ExitStatus, _ words: String) -> ExitCode {
+    printWarning("Error: \(words)")
+    return ExitCode(exitCode(for: status))
   }
 }
 

@@ -158,7 +158,8 @@ struct PushCommand: StoreVerb {
   var snapshots = false
   @Argument(help: "The repository.")
   var remote = "origin"
-  @Argument(help: "Branches and snapshots: NAME, NAME:NAME-THERE, or :NAME-THERE to delete. Default: the branch.")
+  @Argument(
+    help: "Branches and snapshots: NAME, NAME:NAME-THERE, or with --force :NAME-THERE to delete. Default: the branch.")
   var names: [String] = []
 
   func perform(_ output: Output) throws {
@@ -167,7 +168,6 @@ struct PushCommand: StoreVerb {
       let remote = try RemoteArgument(remote, of: repository)
       let specs = try specs(in: repository)
       guard !specs.isEmpty else { throw CommandFailure(.failed, "there is nothing to push") }
-      // What the other side reads must be in Git's own files where it is served by a program of its own.
       let result = try reach.client(remote.address, person: person).push(
         specs, from: repository.backend, isAtomic: atomic, who: person.authorNow)
       for spec in specs where result.outcomes[spec.destination] == .some(nil) {

@@ -7,19 +7,25 @@ enum Words {
   /// As it is, where a line of a terminal can have it; else in quotes with C's escapes, as Git has it (git-config,
   /// `core.quotePath`).
   static func quoted(_ bytes: [UInt8]) -> [UInt8] {
-    let isPlain =
-      bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-      && String(validating: bytes, as: UTF8.self) != nil
-    return isPlain ? bytes : [UInt8(ascii: "\"")] + bytes.flatMap(escaped) + [UInt8(ascii: "\"")]
+    let isText = String(validating: bytes, as: UTF8.self) != nil
+    let needsNone = bytes.allSatisfy { isPlain($0, isText: isText) }
+    return needsNone ? bytes : [UInt8(ascii: "\"")] + bytes.flatMap { escaped($0, isText) } + [UInt8(ascii: "\"")]
   }
 
-  private static func escaped(_ byte: UInt8) -> [UInt8] {
+  private static func isPlain(_ byte: UInt8, isText: Bool) -> Bool {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20, 0x7F: false
+    default: byte < 0x80 || isText
+    }
+  }
+
+  private static func escaped(_ byte: UInt8, _ isText: Bool) -> [UInt8] {
     let backslash = UInt8(ascii: "\\")
     switch byte {
+    case _ where isPlain(byte, isText: isText): return [byte]
     case UInt8(ascii: "\n"): return [backslash, UInt8(ascii: "n")]
     case UInt8(ascii: "\t"): return [backslash, UInt8(ascii: "t")]
     case UInt8(ascii: "\""), backslash: return [backslash, byte]
-    case 0x20..<0x7F: return [byte]
     default: return [backslash] + [byte >> 6, byte >> 3 & 7, byte & 7].map { UInt8(ascii: "0") + $0 }
     }
   }
@@ -36,7 +42,12 @@ enum Words {
     return String(line)
   }
 
-  static func subject(_ commit: Commit) -> String { line(commit.message.prefix { !$0.isNewline }) }
+  /// The first paragraph of a commit's message as one line (git-commit, "DISCUSSION").
+  static func subject(_ commit: Commit) -> String {
+    let lines = commit.message.split(separator: "\n", omittingEmptySubsequences: false).lazy
+      .map { line in line.drop { $0.isWhitespace } }.drop { $0.isEmpty }.prefix { !$0.isEmpty }
+    return line(lines.joined(separator: " "))
+  }
 
   static func short(_ id: ObjectID) -> String { String(id.hex.prefix(10)) }
 

@@ -8,9 +8,22 @@ public protocol ObjectReader: Sendable {
   /// - Throws: `.missing`, `.damaged`, `.system`.
   func object(_ id: ObjectID) throws(StoreError) -> GitObject
   func contains(_ id: ObjectID) throws(StoreError) -> Bool
+  /// What the object is and how many bytes it has, where it can be told at less cost than by reading it.
+  ///
+  /// - Throws: as `object`.
+  func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int)
+  /// From which size on values are in chunks here, and how large these are.
+  var chunkLimits: ChunkLimits { get }
 }
 
 extension ObjectReader {
+  public var chunkLimits: ChunkLimits { .standard }
+
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    let object = try object(id)
+    return (object.kind, object.bytes.count)
+  }
+
   /// The bytes of an object of a kind.
   public func bytes(_ id: ObjectID, _ kind: ObjectKind) throws(StoreError) -> [UInt8] {
     let object = try object(id)
@@ -74,6 +87,11 @@ public protocol Backend: ObjectReader {
   ///
   /// - Throws: `.refChanged` where a reference is not at its `old`; then nothing has changed. The same on all other errors.
   func commit(_ batch: Batch) throws(StoreError)
+  /// Stores objects that no reference names yet, as durable as `commit`. Collectors leave them alone, with all that they
+  /// refer to, as long as the hold lives; until then something has to refer to them.
+  ///
+  /// - Throws: `.missing` where an object that they refer to is not here; else as `commit`.
+  func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold
   /// Stores a received pack with what belongs to it, all or nothing and as durable as `commit`. Afterwards the pack's
   /// files may be the repository's own.
   ///
@@ -91,6 +109,21 @@ public protocol Backend: ObjectReader {
   /// Calls back after each change of references, whoever made it, until the watch goes. May call for a change more than
   /// once, and once for several.
   func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch
+}
+
+extension Backend {
+  public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {
+    try commit(Batch(objects: objects))
+    return ObjectHold {}
+  }
+}
+
+/// Keeps objects from collectors; that ends when this goes.
+public final class ObjectHold: Sendable {
+  private let end: @Sendable () -> Void
+
+  public init(end: @escaping @Sendable () -> Void) { self.end = end }
+  deinit { end() }
 }
 
 /// Keeps a watch alive; it ends when this goes.

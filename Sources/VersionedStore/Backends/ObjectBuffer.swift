@@ -28,6 +28,13 @@ public final class ObjectBuffer: ObjectReader, @unchecked Sendable {
     return try base.object(id)
   }
 
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    if let index = added[id] { return (objects[index].object.kind, objects[index].object.bytes.count) }
+    return try base.kindAndSize(id)
+  }
+
+  public var chunkLimits: ChunkLimits { base.chunkLimits }
+
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
     if added[id] != nil { return true }
     return try base.contains(id)

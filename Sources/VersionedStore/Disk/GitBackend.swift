@@ -119,6 +119,12 @@ public final class GitBackend: Backend {
     }
   }
 
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    if !queue.hasEntry(id), let found = try packs.kindAndSize(id) { return found }
+    let object = try object(id)
+    return (object.kind, object.bytes.count)
+  }
+
   public var packSource: (any PackSource)? { packs }
 
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
@@ -151,7 +157,7 @@ public final class GitBackend: Backend {
   // MARK: - Writing
 
   public func commit(_ batch: Batch) throws(StoreError) {
-    guard Set(batch.refs.map(\.name)).count == batch.refs.count else {
+    guard batch.refs.count < 2 || Set(batch.refs.map(\.name)).count == batch.refs.count else {
       throw .invalid("a batch changes a reference twice")
     }
     guard !batch.refs.contains(where: { $0.name == .head }) else {
@@ -172,7 +178,7 @@ public final class GitBackend: Backend {
       if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds)) {
         try checkReferents(of: needed)
       }
-      switch try queue.add(JournalQueue.Item(prepared, after: collection)) {
+      switch queue.add(JournalQueue.Item(prepared, after: collection)) {
       case .done: return
       case .tryAgain:
         refusal = nil
@@ -189,13 +195,7 @@ public final class GitBackend: Backend {
 
   /// The objects of a large batch go into a pack at once, and only the references through the journal.
   private func commitLarge(_ batch: Batch) throws(StoreError) {
-    var pack = PublishedPack()
-    for new in batch.objects {
-      var entry: [UInt8] = []
-      PackEntry.append(new.object.kind, new.object.bytes, level: 1, to: &entry)
-      pack.add(new.id, entry: entry[...])
-    }
-    let keep = try publisher.install(pack)
+    let keep = try install(batch.objects)
     do throws(StoreError) {
       try commit(PreparedBatch(Batch(refs: batch.refs)), needing: batch)
       try publish()
@@ -204,6 +204,31 @@ public final class GitBackend: Backend {
       throw error
     }
     try publisher.release(keep)
+  }
+
+  /// Puts objects into a pack of their own.
+  ///
+  /// - Returns: the file that keeps collectors from it until it is released.
+  private func install(_ objects: [NewObject]) throws(StoreError) -> String {
+    var pack = PublishedPack(capacity: objects.reduce(0) { $0 + $1.object.bytes.count })
+    for new in objects {
+      var entry: [UInt8] = []
+      PackEntry.append(new.object.kind, new.object.bytes, level: 1, to: &entry)
+      pack.add(new.id, entry: entry[...])
+    }
+    return try publisher.install(pack)
+  }
+
+  public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {
+    let keep = try install(objects)
+    let hold = ObjectHold { [publisher] in
+      // What has come to refer to them meanwhile is seen by every collector then.
+      try? publisher.publish()
+      try? publisher.release(keep)
+    }
+    // A collection that does not know the pack yet cannot take anything away from now on.
+    try queue.whileNobodyWrites { () throws(StoreError) in try checkReferents(of: Batch(objects: objects)) }
+    return hold
   }
 
   public func publish() throws(StoreError) {

@@ -1,5 +1,4 @@
 import GitFormat
-import Synchronization
 
 /// What a transaction has looked at, so that it can be told whether somebody else's change would have shown it
 /// something else.
@@ -14,7 +13,7 @@ final class ReadLog: Sendable {
     case all
   }
 
-  private let extents = Mutex<[Path: Extent]>([:])
+  private let extents = Guarded<[Path: Extent]>([:])
 
   func note(_ path: Path, _ extent: Extent) {
     extents.withLock { extents in
@@ -50,7 +49,7 @@ final class ReadLog: Sendable {
     case .all: return a == b
     case .names:
       let changes = try Directories.differences(from: a, to: b, in: objects)
-      return changes.allSatisfy { $0.old?.mode == $0.new?.mode }
+      return changes.allSatisfy { $0.old?.mode == $0.new?.mode || $0.name == ChunkFolder.name }
     }
   }
 }

@@ -1,5 +1,4 @@
 public import GitFormat
-import Synchronization
 
 /// A repository: objects and branches in a back end, and who changes them here.
 ///
@@ -12,19 +11,21 @@ public final class Repository: Sendable {
   public var objects: any ObjectReader { cache }
   let cache: CachedObjects
   private let now: @Sendable () -> Int64
-  private let heads = Mutex<[RefName: Commit]>([:])
-  private let writers = Mutex<[RefName: BranchWriter]>([:])
+  private let heads = Guarded<[RefName: Commit]>([:])
+  private let writers = Guarded<[RefName: BranchWriter]>([:])
 
   /// - Parameters:
   ///   - cacheBytes: how many bytes of directories to keep in memory.
+  ///   - chunks: how large values are stored; all who write a repository have to use the same.
   ///   - now: the clock: seconds since 1970.
   public init(
-    _ backend: any Backend, identity: Identity, cacheBytes: Int = 8 << 20, now: @escaping @Sendable () -> Int64
+    _ backend: any Backend, identity: Identity, cacheBytes: Int = 8 << 20, chunks: ChunkLimits = .standard,
+    now: @escaping @Sendable () -> Int64
   ) {
     self.backend = backend
     self.identity = identity
     self.now = now
-    cache = CachedObjects(over: backend, budget: cacheBytes)
+    cache = CachedObjects(over: backend, budget: cacheBytes, chunks)
   }
 
   public var format: ObjectFormat { backend.format }

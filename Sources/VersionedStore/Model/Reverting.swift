@@ -34,8 +34,8 @@ extension Branch {
     return try update(info) { tree throws(StoreError) in
       if path.isRoot {
         try tree.setTree(path, old)
-      } else if let entry = try old.entry(path) {
-        try tree.setObject(path, entry.mode, entry.id)
+      } else if let side = try old.side(path) {
+        try tree.setObject(path, side.mode, side.id, chunks: side.chunks)
       } else {
         try tree.remove(path)
       }
@@ -76,7 +76,7 @@ extension Tree {
     for (path, side) in restored {
       // Something else may stand there by now, or on the way.
       if try tree.hasRoom(for: path) {
-        try tree.setObject(path, side.mode, side.id)
+        try tree.setObject(path, side.mode, side.id, chunks: side.chunks)
       } else {
         conflicts.append(path)
       }
@@ -87,8 +87,7 @@ extension Tree {
 
   /// What is at a path, if it is no directory.
   private func file(_ path: Path) throws(StoreError) -> TreeChange.Side? {
-    guard try kind(path)?.isTree == false, let entry = try entry(path) else { return nil }
-    return TreeChange.Side(entry.mode, entry.id)
+    try kind(path)?.isTree == false ? try side(path) : nil
   }
 
   private func hasRoom(for path: Path) throws(StoreError) -> Bool {

@@ -52,6 +52,8 @@ struct Directory: Sendable {
     case nothing
     case object(FileMode, ObjectID)
     case contents(FileMode, [UInt8])
+    /// A value whose chunks are stored.
+    case chunks(FileMode, ChunkPointer)
     case directory(Directory)
   }
 
@@ -66,21 +68,51 @@ struct Directory: Sendable {
     guard !changes.isEmpty else { return stored }
     var edits: [EntryChange] = []
     edits.reserveCapacity(changes.count)
+    var trees: [EntryName: ObjectID] = [:]
     // In order of name, so that the same change makes the same batch.
     for (name, entry) in changes.count > 1 ? changes.sorted(by: { $0.key < $1.key }) : Array(changes) {
+      let entry = try entry.inChunks(into: buffer)
+      if case .chunks(_, let pointer) = entry { trees[name] = pointer.tree }
       edits.append(EntryChange(name, from: nil, to: try entry.write(as: name, into: buffer)))
     }
+    try adjustChunks(adding: trees, &edits, in: buffer)
     return try Directories.applying(edits, to: stored, in: buffer)
+  }
+
+  /// Adds the change of the folder of chunks that goes with other changes.
+  private func adjustChunks(
+    adding trees: [EntryName: ObjectID], _ edits: inout [EntryChange], in buffer: ObjectBuffer
+  ) throws(StoreError) {
+    var folder = try ChunkFolder.find(in: stored, buffer)
+    if let index = edits.firstIndex(where: { $0.name == ChunkFolder.name }) {
+      guard edits[index].new?.mode.isTree != false else { return }
+      folder = edits.remove(at: index).new?.id
+    } else if folder == nil && trees.isEmpty {
+      return
+    }
+    let entry = try ChunkFolder.adjusting(folder, to: edits, of: stored, adding: trees, in: buffer)
+    edits.append(EntryChange(ChunkFolder.name, from: nil, to: entry))
   }
 }
 
 extension Directory.Entry {
+  /// Contents above the limit in chunks, which are written; all else as it is.
+  func inChunks(into buffer: ObjectBuffer) throws(StoreError) -> Self {
+    guard case .contents(let mode, let bytes) = self, mode != .link, bytes.count > buffer.chunkLimits.threshold else {
+      return self
+    }
+    var cutter = ValueCutter(buffer.chunkLimits) { kind, bytes throws(StoreError) in try buffer.write(kind, bytes) }
+    try cutter.append(bytes)
+    return try cutter.finish().map { .chunks(mode, $0) } ?? self
+  }
+
   /// The entry for the directory's object; nil where there is to be none.
   func write(as name: EntryName, into buffer: ObjectBuffer) throws(StoreError) -> TreeEntry? {
-    switch self {
+    switch try inChunks(into: buffer) {
     case .nothing: return nil
     case .object(let mode, let id): return TreeEntry(name, mode, id)
     case .contents(let mode, let bytes): return TreeEntry(name, mode, try buffer.write(.blob, bytes))
+    case .chunks(let mode, let pointer): return TreeEntry(name, mode, try buffer.write(.blob, pointer.bytes))
     case .directory(let directory):
       guard let id = try directory.write(into: buffer) else { return nil }
       return TreeEntry(name, .tree, id)

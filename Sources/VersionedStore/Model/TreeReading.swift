@@ -26,11 +26,17 @@ extension Tree {
   }
 
   /// The file at a path; nil where there is none, also where a directory or a submodule is there.
+  ///
+  /// - Throws: `.tooLarge` for a value in chunks above 1 GiB, which `value` reads in pieces.
   public func contents(_ path: Path) throws(StoreError) -> Contents? {
     reads?.note(path, .entry)
     switch try lookUp(path) {
     case .contents(let mode, let bytes): return Contents(bytes, mode: mode)
-    case .object(let mode, let id) where mode.kind == .blob: return Contents(try objects.bytes(id, .blob), mode: mode)
+    case .chunks(let mode, let pointer): return Contents(try assemble(pointer, path), mode: mode)
+    case .object(let mode, let id) where mode.kind == .blob:
+      let bytes = try objects.bytes(id, .blob)
+      guard let pointer = try pointer(path, mode, bytes) else { return Contents(bytes, mode: mode) }
+      return Contents(try assemble(pointer, path), mode: mode)
     default: return nil
     }
   }
@@ -60,6 +66,9 @@ extension Tree {
     }
     for case (let name, let mode?) in modes { listed.append(ListedEntry(name: name, mode: mode)) }
     if !modes.isEmpty { listed.sort { $0.name < $1.name } }
+    if let index = listed.firstIndex(where: { $0.name == ChunkFolder.name && $0.mode.isTree }) {
+      listed.remove(at: index)
+    }
     return listed
   }
 
@@ -117,7 +126,7 @@ extension Directory.Entry {
   var mode: FileMode? {
     switch self {
     case .nothing: nil
-    case .object(let mode, _), .contents(let mode, _): mode
+    case .object(let mode, _), .contents(let mode, _), .chunks(let mode, _): mode
     case .directory: .tree
     }
   }
@@ -135,7 +144,7 @@ extension Directory.Entry {
   func isNothing(in objects: any ObjectReader) throws(StoreError) -> Bool {
     switch self {
     case .nothing: return true
-    case .object, .contents: return false
+    case .object, .contents, .chunks: return false
     case .directory(let directory):
       if directory.changes.isEmpty { return directory.stored == nil }
       for entry in directory.changes.values where try !entry.isNothing(in: objects) { return false }

@@ -2,7 +2,8 @@ public import GitFormat
 
 // Changes in memory. Where a file stands on the way to a path, it makes room for a directory.
 extension Tree {
-  /// Puts a file at a path, in place of whatever is there. `mode` is `.file`, `.executable` or `.link`.
+  /// Puts a file at a path, in place of whatever is there. `mode` is `.file`, `.executable` or `.link`. One above 64 MiB
+  /// is stored in chunks; `set(_:_:mode:)` of a staged value does that without all of it in memory.
   ///
   /// - Throws: `.badName` for a path that cannot stand in a tree; `.invalid` at the root or for a mode that is no
   ///   file's.
@@ -13,9 +14,21 @@ extension Tree {
 
   /// Puts an object that is in the store already at a path; a submodule's commit need not be.
   ///
-  /// - Throws: as `set`; `.missing` where the object is not in the store.
-  public mutating func setObject(_ path: Path, _ mode: FileMode, _ id: ObjectID) throws(StoreError) {
+  /// - Parameter chunks: of a value in chunks, whose pointer `id` is, their tree.
+  /// - Throws: as `set`; `.missing` where the object is not in the store; `.invalid` where there are chunks, and the
+  ///   object is no pointer to them.
+  public mutating func setObject(
+    _ path: Path, _ mode: FileMode, _ id: ObjectID, chunks: ObjectID? = nil
+  ) throws(StoreError) {
     if mode.kind != nil, try !objects.contains(id) { throw .missing(id) }
+    if let chunks {
+      guard try objects.contains(chunks) else { throw .missing(chunks) }
+      let entry = TreeEntry(path.last ?? EntryName([]), mode, id)
+      guard let pointer = try ChunkFolder.pointer(entry, naming: chunks, objects) else {
+        throw .invalid("\(id) is no pointer to the chunks \(chunks)")
+      }
+      return try put(.chunks(mode, pointer), at: path)
+    }
     try put(mode.isTree ? .directory(Directory(stored: id, isGrafted: true)) : .object(mode, id), at: path)
   }
 
@@ -39,9 +52,14 @@ extension Tree {
   public mutating func setMode(_ path: Path, _ mode: FileMode) throws(StoreError) {
     guard mode.kind == .blob else { throw .invalid("a file's mode is file, executable or link") }
     reads?.note(path, .entry)
-    switch try lookUp(path) {
+    let entry = try lookUp(path)
+    let pointer = try pointer(path, entry)
+    if pointer != nil && mode == .link { throw .invalid("\(path) is too large for a link") }
+    switch entry {
     case .contents(_, let bytes): try put(.contents(mode, bytes), at: path)
-    case .object(let old, let id) where old.kind == .blob: try put(.object(mode, id), at: path)
+    case .object(let old, let id) where old.kind == .blob:
+      try put(pointer.map { .chunks(mode, $0) } ?? .object(mode, id), at: path)
+    case .chunks(_, let pointer): try put(.chunks(mode, pointer), at: path)
     default: throw .notFound(path)
     }
   }
@@ -84,7 +102,7 @@ extension Tree {
     return tree
   }
 
-  private mutating func put(_ entry: Directory.Entry, at path: Path) throws(StoreError) {
+  mutating func put(_ entry: Directory.Entry, at path: Path) throws(StoreError) {
     guard !path.isRoot else { throw .invalid("the root is a directory") }
     try path.check(allowingReserved: true)
     try root.put(entry, at: path.names[...], in: objects)

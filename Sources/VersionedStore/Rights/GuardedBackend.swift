@@ -21,6 +21,11 @@ public final class GuardedBackend: Backend {
   public func object(_ id: ObjectID) throws(StoreError) -> GitObject { try visible.object(id) }
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool { try visible.contains(id) }
 
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    guard try visible.contains(id) else { throw .missing(id) }
+    return try base.kindAndSize(id)
+  }
+
   public func reference(_ name: RefName) throws(StoreError) -> ObjectID? {
     let name = name == .head ? try base.headTarget : name
     return access.may(.read, name) ? try base.reference(name) : nil
@@ -46,6 +51,15 @@ public final class GuardedBackend: Backend {
     try check(batch.refs, objects)
     try base.commit(batch)
     visible.learn(batch.objects.map(\.id))
+  }
+
+  /// - Throws: as `commit`.
+  public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {
+    let all = BatchObjects(objects, over: visible)
+    for new in objects { try checkLinks(of: new.object, in: all) }
+    let hold = try base.hold(objects)
+    visible.learn(objects.map(\.id))
+    return hold
   }
 
   /// - Throws: as `commit`.

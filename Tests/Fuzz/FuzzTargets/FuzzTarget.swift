@@ -16,9 +16,8 @@ public struct FuzzTarget: Sendable {
   /// All targets, each under a name of its own.
   public static let all =
     [
-      blockList, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, httpBody, packEntry,
-      packIndex,
-      storeRights, toml, zlib,
+      blockList, chunkPointer, dhcpClient, dhcpServer, ethernet, delta, gitObject, gitRef, gitTree, http, httpBody,
+      packEntry, packIndex, storeRights, toml, zlib,
     ] + inside
 
   // A plain release build cannot see into the modules; `make fuzz` says FUZZING and -enable-testing.

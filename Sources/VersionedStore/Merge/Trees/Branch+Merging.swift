@@ -156,7 +156,7 @@ extension Tree {
       switch change.new {
       case nil: try tree.remove(change.path)
       case let side? where side.mode.kind == .blob:
-        try tree.set(change.path, try buffer.bytes(side.id, .blob), mode: side.mode)
+        try tree.set(change.path, side, of: now)
       case let side?: try tree.setObject(change.path, side.mode, side.id)
       }
     }

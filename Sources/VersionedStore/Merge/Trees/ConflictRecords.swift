@@ -81,8 +81,7 @@ extension ConflictRecords {
   /// What a record's directory says.
   private static func record(_ directory: Tree, at path: Path) throws(StoreError) -> MergeConflict {
     func side(_ choice: MergeConflict.Choice) throws(StoreError) -> MergeConflict.Side? {
-      let entry = try directory.entry(Path([EntryName(choice.rawValue)]))
-      return entry.map { MergeConflict.Side($0.mode, $0.id) }
+      try directory.side(Path([EntryName(choice.rawValue)]))
     }
     let note = try directory.find(Path([note])) ?? []
     let lines = String(decoding: note.prefix(4_096), as: UTF8.self).split(separator: "\n")
@@ -109,27 +108,26 @@ extension ConflictRecords {
       }
       let place = Self.place(of: path)
       for (index, conflict) in Self.ordered(records[path] ?? []).enumerated() {
-        let entries = try Self.entries(conflict, in: buffer)
         if index == 0 {
-          for entry in entries { try tree.setObject(place / entry.name, entry.mode, entry.id) }
+          try Self.write(conflict, at: place, in: &tree)
         } else {
-          let changes = entries.map { EntryChange($0.name, from: nil, to: $0) }
-          guard let record = try Directories.applying(changes, to: nil, in: buffer) else { continue }
-          let name = EntryName(Self.alsoPrefix + Array(record.hex.utf8.prefix(16)))
-          try tree.setObject(place / name, .tree, record)
+          var record = Tree.empty(in: buffer)
+          try Self.write(conflict, at: .root, in: &record)
+          let id = try record.write(into: buffer)
+          let name = EntryName(Self.alsoPrefix + Array(id.hex.utf8.prefix(16)))
+          try tree.setObject(place / name, .tree, id)
         }
       }
     }
   }
 
-  /// What is in the directory of one record.
-  private static func entries(_ conflict: MergeConflict, in buffer: ObjectBuffer) throws(StoreError) -> [TreeEntry] {
-    var entries = [TreeEntry(note, .file, try buffer.write(.blob, noteText(conflict)))]
+  /// Puts what is in the directory of one record into a tree.
+  private static func write(_ conflict: MergeConflict, at place: Path, in tree: inout Tree) throws(StoreError) {
+    try tree.set(place / note, noteText(conflict))
     for choice in MergeConflict.Choice.allCases {
       guard let side = conflict.side(choice) else { continue }
-      entries.append(TreeEntry(EntryName(choice.rawValue), side.mode, side.id))
+      try tree.setObject(place / EntryName(choice.rawValue), side.mode, side.id, chunks: side.chunks)
     }
-    return entries
   }
 
   /// The kind, the reason, and which sides have nothing.

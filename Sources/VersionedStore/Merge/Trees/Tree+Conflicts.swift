@@ -15,7 +15,7 @@ extension Tree {
     _ choice: MergeConflict.Choice, of conflict: MergeConflict
   ) throws(StoreError) -> [UInt8]? {
     guard let side = conflict.side(choice), side.mode.kind == .blob else { return nil }
-    return try objects.bytes(side.id, .blob)
+    return try contents(of: side, at: conflict.path)
   }
 
   /// Ends a conflict with one of its versions, which takes the place of what is at the path now.
@@ -25,7 +25,7 @@ extension Tree {
     try removeRecord(conflict)
     try remove(conflict.path)
     guard let side = conflict.side(choice) else { return }
-    try setObject(conflict.path, side.mode, side.id)
+    try setObject(conflict.path, side.mode, side.id, chunks: side.chunks)
   }
 
   /// Ends a conflict with other contents; nil: with nothing at the path.

@@ -70,13 +70,18 @@ public struct TreeMerge {
       base: try merge.records(of: base, below: path), ours: mine, theirs: try merge.records(of: theirs, below: path))
     func entry(_ id: ObjectID?) -> TreeEntry? { id.map { TreeEntry(name, .tree, $0) } }
     var whole = Tree(Directory(stored: ours), in: buffer)
-    let old = try whole.entry(path).map { TreeEntry(name, $0.mode, $0.id) }
+    let side = try whole.side(path)
+    let old = side.map { TreeEntry(name, $0.mode, $0.id) }
     let merged: TreeEntry?
     switch try merge.entry(name, entry(base), old, entry(theirs), at: path) {
     case .entry(let found): merged = found == entry(theirs) ? entry(try merge.withoutRecords(theirs)) : found
     case .directory(let base, let ours, let theirs): merged = entry(try merge.directory(base, ours, theirs, at: path))
     }
-    if let merged { try whole.setObject(path, merged.mode, merged.id) } else { try whole.remove(path) }
+    for index in merge.conflicts.indices where merge.conflicts[index].path == path {
+      merge.conflicts[index].ours = side
+    }
+    if let merged, merged != old { try whole.setObject(path, merged.mode, merged.id) }
+    if merged == nil { try whole.remove(path) }
     return try merge.result(try whole.write(into: buffer).unlessEmpty, mine, records)
   }
 
@@ -110,6 +115,7 @@ extension TreeMerge {
   private struct Level {
     let path: Path
     let ours: ObjectID?
+    let chunks: MergedChunks?
     /// What both sides changed, in reverse order.
     var both: [(base: TreeEntry?, ours: TreeEntry?, theirs: TreeEntry?, name: EntryName)] = []
     var changes: [EntryChange] = []
@@ -128,13 +134,17 @@ extension TreeMerge {
     while true {
       let top = levels.count - 1
       guard let (old, mine, yours, name) = levels[top].both.popLast() else {
+        try levels[top].chunks?.adjust(&levels[top].changes, of: levels[top].ours, in: buffer)
         let merged = try Directories.applying(levels[top].changes, to: levels[top].ours, in: buffer)
         let path = levels.removeLast().path
         guard top > 0, let name = path.last else { return merged }
         Self.add(merged.map { TreeEntry(name, .tree, $0) }, as: name, to: &levels[top - 1])
         continue
       }
-      switch try entry(name, old, mine, yours, at: levels[top].path / name) {
+      let known = conflicts.count
+      let outcome = try entry(name, old, mine, yours, at: levels[top].path / name)
+      for index in known..<conflicts.count { try levels[top].chunks?.complete(&conflicts[index], in: buffer) }
+      switch outcome {
       case .entry(let merged): Self.add(merged, as: name, to: &levels[top])
       case .directory(let base, let ours, let theirs):
         levels.append(try level(base, ours, theirs, at: levels[top].path / name))
@@ -155,10 +165,12 @@ extension TreeMerge {
     guard path.names.count <= Path.maximumDepth, budget > 0 else {
       throw .tooLarge("directories that both sides changed nest too deep, or are too many, at \(path.parent)")
     }
-    var level = Level(path: path, ours: ours)
+    let chunks = try MergedChunks(base: base, ours: ours, theirs: theirs, in: buffer)
+    var level = Level(path: path, ours: ours, chunks: chunks)
     var mine = try Directories.differences(from: base, to: ours, in: buffer)[...]
     for change in try Directories.differences(from: base, to: theirs, in: buffer)
-    where path != place || change.name != ConflictRecords.folder {
+    where (path != place || change.name != ConflictRecords.folder) && (chunks == nil || change.name != ChunkFolder.name)
+    {
       while let first = mine.first, first.name < change.name { mine.removeFirst() }
       if let own = mine.first, own.name == change.name {
         level.both.append((change.old, own.new, change.new, change.name))
@@ -226,7 +238,9 @@ extension TreeMerge {
       guard let base, Self.isFile(base) else { return nil }
       do throws(StoreError) { return try buffer.bytes(base.id, .blob) } catch { throw .store(error) }
     }
+    let isInChunks = ChunkPointer(mine) != nil || ChunkPointer(yours) != nil
     do throws(MergeFailure) {
+      guard !isInChunks else { throw .conflict("both sides changed it, and it is stored in chunks") }
       guard max(mine.count, yours.count) <= policy.maximumSize else {
         throw .conflict("both sides changed it, and it is too large to merge")
       }
@@ -238,7 +252,7 @@ extension TreeMerge {
       case .store(let error): throw error
       case .conflict(let why): reason = why
       }
-      if isVirtual, TextMerge.isText(mine), TextMerge.isText(yours) {
+      if isVirtual, !isInChunks, TextMerge.isText(mine), TextMerge.isText(yours) {
         // As Git has it: no side has the markers, and what is around them still merges by lines.
         let text = TextMerge(base: try Self.value(of: old), ours: mine, theirs: yours)
         return TreeEntry(name, mode, try buffer.write(.blob, text.marked(labels: ("", nil, ""), size: 9)))
