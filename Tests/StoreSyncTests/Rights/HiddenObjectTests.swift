@@ -200,4 +200,37 @@ import VersionedStore
       return "\(report)"
     }
   }
+
+  @Test(arguments: references)
+  func bundlesGiveNothingAway(_ reference: String) throws {
+    let access = Rights([
+      Grant(
+        who: [.everybody], references: [NamePattern("refs/heads/main"), NamePattern("refs/heads/new")],
+        powers: [.create, .write])
+    ]).access(of: .service("x"), to: "r")
+    let name = try #require(RefName(reference))
+    // Somebody else's bundle that builds on the hidden commit, with deltas of what is in it.
+    let other = try World(hasHidden: true, reference).repository
+    let hidden = try #require(try other.backend.reference(name))
+    try other.commit(["a": SampleRepository.noise(4_000) + "secret, and more"], parents: [hidden], on: "refs/heads/new")
+    let bundle = MemoryStream()
+    try Bundle.write([.branch("new")!], of: other.backend, excluding: [hidden], to: bundle)
+    func refusal(_ body: () throws -> Void) throws -> String {
+      do { try body() } catch { return "\(error)" }
+      Issue.record("it was given away")
+      return "done"
+    }
+    try sameInBoth(reference) { world in
+      let guarded = GuardedBackend(world.repository.backend, access)
+      let spec = try RefSpec("refs/heads/new:refs/heads/new")
+      let written = try refusal { try Bundle.write([name], of: guarded, to: MemoryStream()) }
+      let excluding = try refusal {
+        try Bundle.write([.branch("main")!], of: guarded, excluding: [world.commit], to: MemoryStream())
+      }
+      let fetched = try refusal {
+        try Bundle.fetch(MemoryStream(bundle.output), into: guarded, [spec], who: world.repository.signature)
+      }
+      return "\(written)\n\(excluding)\n\(fetched)"
+    }
+  }
 }
