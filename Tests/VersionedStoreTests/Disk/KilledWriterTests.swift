@@ -21,7 +21,7 @@ import Testing
     init(_ repository: String, _ branch: String) throws {
       let pipe = try Pipe()
       process = try ChildProcess(
-        [Self.program, repository, branch], descriptors: [nil, pipe.writing.number, nil])
+        [Self.program, "count", repository, branch], descriptors: [nil, pipe.writing.number, nil])
       output = pipe.keepingReading()
     }
 
