@@ -40,8 +40,8 @@ import Testing
     }
   }
 
-  @Test func whatAKilledProcessAcknowledgedIsThere() throws {
-    _ = try GitBackend.create(path)
+  @Test(arguments: ObjectFormat.allCases) func whatAKilledProcessAcknowledgedIsThere(format: ObjectFormat) throws {
+    _ = try GitBackend.create(path, format: format)
     var generator = SeededGenerator(Soak.seed(7))
     var acknowledged = [0, 0]
     for round in 0..<Soak.count(12, soak: 1_000) {
@@ -51,11 +51,13 @@ import Testing
       // Stock Git reads it at once, whatever is unfinished.
       let stock = try runGit(path, ["fsck", "--strict", "--no-dangling"])
       #expect(stock.isSuccess, "round \(round): \(stock.output)")
+      let log = try runGit(path, ["log", "--oneline", "--all", "-n", "20"])
+      #expect(log.isSuccess, "round \(round): \(log.output)")
       let store = try GitBackend(opening: path)
       for (index, branch) in ["a", "b"].enumerated() {
         guard acknowledged[index] > 0 else { continue }
         let head = try #require(try store.reference(.branch(branch)!))
-        let text = try Tree(CommitObject(store.bytes(head, .commit), .sha1).tree, in: store).find(
+        let text = try Tree(CommitObject(store.bytes(head, .commit), format).tree, in: store).find(
           Path("counters/\(branch)"))
         let count = try #require(text.flatMap { Int(String(decoding: $0, as: UTF8.self)) })
         #expect(count >= acknowledged[index], "round \(round)")
@@ -70,8 +72,8 @@ import Testing
   }
 
   /// Our writers, and stock Git's commits, pushes and collectors, on one repository.
-  @Test func othersWorkOnTheSameRepositoryMeanwhile() throws {
-    _ = try GitBackend.create(path)
+  @Test(arguments: ObjectFormat.allCases) func othersWorkOnTheSameRepositoryMeanwhile(format: ObjectFormat) throws {
+    _ = try GitBackend.create(path, format: format)
     try git(path, "config", "receive.denyCurrentBranch", "ignore")
     let store = try GitBackend(opening: path)
     try commit(store, "start", "0", on: .main)
@@ -79,7 +81,7 @@ import Testing
     let clone = folder.path + "/clone"
     try git(folder.path, "clone", "--quiet", path, clone)
     let writers = try [Writer(path, "a"), Writer(path, "b")]
-    let end = Clock.wallMilliseconds + Int64(Soak.count(3_000, soak: 600_000))
+    let end = Clock.wallMilliseconds + Int64(Soak.count(3_000, soak: 120_000))
     var pushed = 0
     var own = 0
     while Clock.wallMilliseconds < end {
