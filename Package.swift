@@ -167,14 +167,14 @@ let package = Package(
       name: "MachineTests",
       dependencies: [
         "Control", "HostSystem", "Household", "Lab", "PacketSamples", "TestSupport", "Wire", "interface-manager",
-        "lares",
+        "lares", "store-writer",
       ],
       path: "Tests/Machine", exclude: ["Linux"], swiftSettings: swiftSettings),
     tests("GitFormat", ["HostSystem"]),
-    // Commits until it is killed.
+    // Works on a repository for tests that kill it, or cut its machine's power.
     .executableTarget(
-      name: "store-writer", dependencies: ["GitFormat", "HostSystem", "VersionedStore"], path: "Tests/StoreWriter",
-      swiftSettings: swiftSettings),
+      name: "store-writer", dependencies: ["GitFormat", "HostSystem", "TestSupport", "VersionedStore"],
+      path: "Tests/StoreWriter", swiftSettings: swiftSettings),
     tests("VersionedStore", ["GitFormat", "HostSystem", "store-writer"]),
     // Our server where stock git expects `ssh`.
     .executableTarget(

@@ -1,4 +1,3 @@
-import Control
 import Glibc
 import HostSystem
 import Lab
@@ -24,25 +23,28 @@ final class LinuxGuest {
     var isSuccess: Bool { status == 0 }
   }
 
-  /// The executable of this build, at the same path as here.
+  /// A program of this build, at the same path as here.
+  static func built(_ name: String) -> String { File.folderName(of: Lab.executable) + "/" + name }
+
   static let lares = Lab.executable
   /// The tool that applies a configuration's interfaces once.
-  static let interfaceManager = File.folderName(of: Lab.executable) + "/interface-manager"
-
-  private static let programs = ["busybox", "ip", lares, interfaceManager]
+  static let interfaceManager = built("interface-manager")
+  /// What a machine needs that is a router.
+  static let router = [lares, interfaceManager]
   /// Ends what a command has printed.
   private static let mark = "=== ended with status "
 
   /// Boots, and returns when commands can be run.
   ///
   /// - Parameters:
+  ///   - programs: what it has besides a shell's tools.
   ///   - disk: QEMU's arguments for /dev/vda.
   ///   - seconds: how long it lives at most.
-  init(disk: [String] = [], seconds: Int = 300) throws {
+  init(programs: [String] = LinuxGuest.router, disk: [String] = [], seconds: Int = 300) throws {
     let kernel = try Self.kernel
     let folder = try TemporaryFolder()
     let archive = folder.path + "/root"
-    let result = try runCommand([Self.folder + "/make-root", kernel, archive] + Self.programs)
+    let result = try runCommand([Self.folder + "/make-root", kernel, archive, "busybox", "ip"] + programs)
     try #require(result.isSuccess, "make-root: \(result.output)")
     let shell = try SocketPair(SOCK_STREAM)
     hardware = try Guest(
@@ -84,25 +86,6 @@ final class LinuxGuest {
       }
       usleep(200_000)
     }
-  }
-
-  /// Writes the router's lares.toml.
-  func configure(_ text: String) throws {
-    try succeed("mkdir -p /etc/lares && cat >/etc/lares/lares.toml <<'END'\n\(text)\nEND")
-  }
-
-  /// Starts `lares run` and waits until every daemon has applied what is configured.
-  func startRouter() throws {
-    try succeed(
-      """
-      ln -s \(Self.lares) /usr/bin/lares
-      mkdir -p /var/lib/lares
-      lares run --this-machine --config /etc/lares --state /var/lib/lares >/run/router.log 2>&1 &
-      """)
-    // Starting the executable takes a second here: the log is asked instead.
-    try wait(for: "the router") { try run("[ $(grep -c 'applied commit' /run/router.log) = 3 ]").isSuccess }
-    let status = try JSON.decode(StatusReport.self, from: Array(try succeed("lares status --json").utf8))
-    #expect(status.daemons.allSatisfy { $0.isRunning && $0.appliedCommit > 0 && $0.problems.isEmpty }, "\(status)")
   }
 
   /// What the shell prints up to `mark`, which is taken off with it; nil where it is silent too long or ends.

@@ -14,14 +14,22 @@ final class LoggedDisk {
   private let folder: TemporaryFolder
   private let log: Descriptor
 
-  private static let sector = 512
+  static let sector = 512
+  /// Where the room begins, behind the file system, in which the machine can note something.
+  let notes: Int
+  /// In bytes, with that room.
+  let size: Int
 
-  init(megabytes: Int = 16) throws {
+  /// - Parameter blockSize: of the file system, in bytes.
+  init(megabytes: Int = 16, blockSize: Int = 1_024) throws {
     folder = try TemporaryFolder()
+    notes = megabytes << 20
+    size = notes + 1 << 20
     let script = """
       cd \(folder.path)
-      truncate --size \(megabytes)M blank
-      /usr/sbin/mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 blank
+      truncate --size \(notes) blank
+      /usr/sbin/mkfs.ext4 -q -b \(blockSize) -E lazy_itable_init=0,lazy_journal_init=0 blank
+      truncate --size \(size) blank
       cp --sparse=always blank disk
       truncate --size 1G log
       """
@@ -70,24 +78,75 @@ final class LoggedDisk {
     }
   }
 
+  /// What an entry wrote.
+  func bytes(of entry: Entry) throws -> [UInt8] { entry.isDiscard ? [] : try read(entry.length, at: entry.data) }
+
   /// Makes a file of the disk as a loss of power leaves it after these entries. What was written before the last flush is
   /// there.
   ///
-  /// - Parameter arriving: how many sectors, of those of a write after the last flush, have arrived; the first ones.
+  /// - Parameter arriving: which sectors of a write after the last flush have arrived, of so many.
   /// - Returns: the path of the file, which the next call replaces.
-  func image(after entries: ArraySlice<Entry>, arriving: (Int) -> Int) throws -> String {
+  func image(after entries: ArraySlice<Entry>, arriving: (Int) -> [Bool]) throws -> String {
     let path = folder.path + "/image"
-    let result = try runCommand(["cp", "--sparse=always", folder.path + "/blank", path])
+    try File.remove(path)
+    try writeImage(after: entries, to: path, at: 0, arriving: arriving)
+    return path
+  }
+
+  /// The same, to a place in a file that may have others.
+  func writeImage(
+    after entries: ArraySlice<Entry>, to path: String, at offset: Int, arriving: (Int) -> [Bool]
+  ) throws {
+    let result = try runCommand([
+      "dd", "status=none", "if=\(folder.path)/blank", "of=\(path)", "bs=64K", "conv=sparse,notrunc",
+      "oflag=seek_bytes", "seek=\(offset)",
+    ])
     try #require(result.isSuccess, "\(result.output)")
     let image = try Descriptor(opening: path, O_WRONLY)
+    try systemCall("sizing \(path)") {
+      ftruncate(image.number, off_t(max(offset + size, Int(lseek(image.number, 0, SEEK_END)))))
+    }
     let flush = entries.lastIndex(where: \.isFlush) ?? entries.startIndex
     for (index, entry) in zip(entries.indices, entries) where !entry.isDiscard && entry.length > 0 {
+      let bytes = try bytes(of: entry)
       let isFlushed = index < flush || entry.isThrough
-      let bytes = try read(
-        isFlushed ? entry.length : arriving(entry.length / Self.sector) * Self.sector, at: entry.data)
-      try systemCall("writing \(path)") { pwrite(image.number, bytes, bytes.count, off_t(entry.place)) }
+      let sectors = entry.length / Self.sector
+      let arrived = isFlushed ? Array(repeating: true, count: sectors) : arriving(sectors)
+      for run in Self.runs(arrived) {
+        let part = bytes[run.lowerBound * Self.sector..<run.upperBound * Self.sector]
+        try part.withUnsafeBytes { part in
+          _ = try systemCall("writing \(path)") {
+            pwrite(
+              image.number, part.baseAddress, part.count, off_t(offset + entry.place + run.lowerBound * Self.sector))
+          }
+        }
+      }
     }
-    return path
+  }
+
+  /// What a loss of power may leave of a write that nobody waited for: all of it, nothing, the first sectors, or any.
+  static func torn(_ sectors: Int, using random: inout SeededGenerator) -> [Bool] {
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0: return Array(repeating: true, count: sectors)
+    case 1: return Array(repeating: false, count: sectors)
+    case 2:
+      let count = Int.random(in: 0...sectors, using: &random)
+      return (0..<sectors).map { $0 < count }
+    default: return (0..<sectors).map { _ in Bool.random(using: &random) }
+    }
+  }
+
+  /// Where values are true.
+  private static func runs(_ values: [Bool]) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    for (index, value) in values.enumerated() where value {
+      if let last = runs.last, last.upperBound == index {
+        runs[runs.count - 1] = last.lowerBound..<index + 1
+      } else {
+        runs.append(index..<index + 1)
+      }
+    }
+    return runs
   }
 
   private func read(_ count: Int, at place: Int) throws -> [UInt8] {

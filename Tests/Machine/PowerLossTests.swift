@@ -31,15 +31,15 @@ extension LinuxGuestTests {
       for _ in 0..<Soak.count(12, soak: 200) {
         let promise = try #require(promises.randomElement(using: &random))
         let cut = Bool.random(using: &random) ? promise.time : Int.random(in: promise.time...log.count, using: &random)
-        let image = try disk.image(after: log[..<cut]) { Self.arriving($0, &random) }
+        let image = try disk.image(after: log[..<cut]) { LoggedDisk.torn($0, using: &random) }
         #expect(try missing(from: leases(on: image), promises, before: cut) == [], "power lost after \(cut) writes")
         // The same without the flush before the ACK: this test would see that it is not there.
-        let early = try disk.image(after: log[..<(promise.time - 1)]) { _ in 0 }
+        let early = try disk.image(after: log[..<(promise.time - 1)]) { Array(repeating: false, count: $0) }
         lacking += try missing(from: leases(on: early), promises, before: promise.time).isEmpty ? 0 : 1
       }
       #expect(lacking > 0)
 
-      try checkRestart(on: disk.image(after: log[...]) { Self.arriving($0, &random) }, promises)
+      try checkRestart(on: disk.image(after: log[...]) { LoggedDisk.torn($0, using: &random) }, promises)
     }
 
     /// Runs a router and its clients until it loses its power while clients are being served.
@@ -66,12 +66,6 @@ extension LinuxGuestTests {
       try crowd.returnWith(promises, seconds: Soak.count(60, soak: 300))
       let known = Dictionary(crowd.promises.map { ($0.hardware, $0.address) }) { $1 }
       #expect(promises.filter { known[$0.hardware] != $0.address }.map(\.address) == [], "unknown after the restart")
-    }
-
-    /// All of a write that nobody waited for, or some first sectors, or nothing.
-    private static func arriving(_ sectors: Int, _ random: inout SeededGenerator) -> Int {
-      Bool.random(using: &random)
-        ? Int.random(in: 0...1, using: &random) * sectors : Int.random(in: 0...sectors, using: &random)
     }
 
     private func missing(

@@ -1,33 +1,23 @@
-import GitFormat
 import Glibc
-import HostSystem
-import VersionedStore
 
-/// Commits to a branch of a repository until it is killed, for tests that kill it: writes the number of each commit that
-/// was acknowledged as a line of eight digits.
+/// Works on a repository for tests that kill it, or the machine that it runs on.
 ///
-/// usage: store-writer FOLDER BRANCH [COUNT]
-/// Ends when nobody listens any more.
-func say(_ text: String, on descriptor: Int32) {
+/// usage: store-writer count FOLDER BRANCH     commits to a branch until it is killed
+///        store-writer work FOLDER FORMAT SEED COMMITS DISK OFFSET
+///                                             makes a repository and does all that happens to one
+///        store-writer show FOLDER             opens a repository, and says what it found
+/// Ends with status 1 where anything fails, with 64 where the usage is wrong.
+func say(_ text: String, on descriptor: Int32 = STDOUT_FILENO) {
   guard text.withCString({ write(descriptor, $0, strlen($0)) }) > 0 else { exit(1) }
 }
 
-let arguments = CommandLine.arguments
-guard arguments.count >= 3, let name = RefName.branch(arguments[2]) else { exit(64) }
-let limit = arguments.count > 3 ? Int(arguments[3]) ?? .max : .max
+let arguments = Array(CommandLine.arguments.dropFirst())
 do {
-  let repository = Repository(
-    try GitBackend(opening: arguments[1]), identity: Identity(name: "Writer", email: "writer@home.arpa")
-  ) { Clock.wallMilliseconds / 1_000 }
-  let branch = try repository.branch(name.branchName!)
-  let signature = Signature(name: "Writer", email: "writer@home.arpa", time: 1_763_800_000)
-  let path = Path("counters/\(arguments[2])")
-  var number = try branch.find(path).flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
-  while number < limit {
-    number += 1
-    try branch.set(path, Array("\(number)".utf8), CommitInfo(author: signature, message: "Count to \(number)\n"))
-    let digits = String(number)
-    say(String(repeating: "0", count: 8 - digits.count) + digits + "\n", on: STDOUT_FILENO)
+  switch arguments.first {
+  case "count" where arguments.count == 3: try count(in: arguments[1], on: arguments[2])
+  case "work" where arguments.count == 7: try Work(arguments[1...]).run()
+  case "show" where arguments.count == 2: try show(arguments[1])
+  default: exit(64)
   }
 } catch {
   say("\(error)\n", on: STDERR_FILENO)

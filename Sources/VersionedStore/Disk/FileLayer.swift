@@ -20,7 +20,7 @@ public enum FileOperation: Sendable {
   case makeFolder(path: String)
   case removeFolder(path: String)
   /// A sync begins: what was written before is on the disk when the matching `synced` comes.
-  case syncing(SyncPoint, target: SyncTarget, number: Int)
+  case syncing(SyncCall, target: SyncTarget, number: Int)
   case synced(number: Int)
 }
 
@@ -31,7 +31,15 @@ public enum SyncTarget: Sendable, Equatable {
   case folder(path: String)
 }
 
-/// Every place in the code that syncs. A test takes away one after the other and has to see something lost each time.
+/// A call in the code that syncs. A test takes away one after the other and has to see something lost each time.
+public struct SyncCall: Hashable, Sendable {
+  public let point: SyncPoint
+  /// Where the call stands: `module/file.swift`, and the line.
+  public let file: String
+  public let line: Int
+}
+
+/// What a sync is for.
 public enum SyncPoint: String, Sendable, CaseIterable {
   /// The files of a new repository, and their folders.
   case newFile, newFolder
@@ -96,14 +104,15 @@ public final class FileLayer: Sendable {
 
   /// Makes a whole file that must not exist yet.
   ///
-  /// - Parameter point: where its bytes have to be durable.
+  /// - Parameter point: what its bytes have to be durable for.
   func create(
-    _ path: String, with bytes: [UInt8], mode: mode_t = 0o640, sync point: SyncPoint? = nil
+    _ path: String, with bytes: [UInt8], mode: mode_t = 0o640, sync point: SyncPoint? = nil,
+    calledIn callFile: StaticString = #fileID, line: Int = #line
   ) throws(SystemError) {
     let file = try create(path, mode: mode)
     do {
       try file.write(bytes, at: 0)
-      if let point { try file.sync(point) }
+      if let point { try file.sync(point, calledIn: callFile, line: line) }
     } catch {
       unlink(path)
       throw error
@@ -148,23 +157,26 @@ public final class FileLayer: Sendable {
   }
 
   /// Makes a folder's entries durable.
-  func syncFolder(_ path: String, _ point: SyncPoint) throws(SystemError) {
+  func syncFolder(
+    _ path: String, _ point: SyncPoint, calledIn callFile: StaticString = #fileID, line: Int = #line
+  ) throws(SystemError) {
     let descriptor = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY)
     let number = descriptor.number
-    try sync(point, .folder(path: path)) { () throws(SystemError) in
+    try sync(point, .folder(path: path), callFile, line) { () throws(SystemError) in
       _ = try systemCall("syncing \(path)") { fsync(number) }
     }
   }
 
   fileprivate func sync(
-    _ point: SyncPoint, _ target: SyncTarget, _ body: () throws(SystemError) -> Void
+    _ point: SyncPoint, _ target: SyncTarget, _ callFile: StaticString, _ line: Int,
+    _ body: () throws(SystemError) -> Void
   ) throws(SystemError) {
     guard observer != nil else { return try body() }
     let number = numbers.withLock { numbers in
       numbers.syncs += 1
       return numbers.syncs
     }
-    try tell(.syncing(point, target: target, number: number))
+    try tell(.syncing(SyncCall(point: point, file: "\(callFile)", line: line), target: target, number: number))
     try body()
     try tell(.synced(number: number))
   }
@@ -212,8 +224,10 @@ final class WritableFile: Sendable {
   }
 
   /// Makes what was written durable, and as much of the file's description as reading it needs.
-  func sync(_ point: SyncPoint) throws(SystemError) {
-    try layer.sync(point, .file(number)) { () throws(SystemError) in
+  func sync(
+    _ point: SyncPoint, calledIn callFile: StaticString = #fileID, line: Int = #line
+  ) throws(SystemError) {
+    try layer.sync(point, .file(number), callFile, line) { () throws(SystemError) in
       _ = try systemCall("syncing \(path)") { fdatasync(descriptor.number) }
     }
   }

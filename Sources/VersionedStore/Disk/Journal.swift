@@ -42,8 +42,8 @@ final class Journal {
       // A header that was cut off while the journal was begun anew: all that was in it is published.
       generation = Self.generation(of: head) ?? Self.newGeneration()
       if Self.generation(of: head) == nil {
+        // The next sync of a record makes it durable too; until then the header that was cut off says the same.
         try file.write(Self.header(generation), at: 0)
-        try file.sync(.journal)
       }
     } catch {
       if error.code == EINVAL { throw .damaged(file: path, "it does not begin as a journal does") }

@@ -8,6 +8,9 @@ extension JournalQueue {
   /// How long a reference may be locked without a break, so that other programs get their turn, and how long a break is.
   private static let longestHold = 1_000_000_000
   private static let breakMilliseconds = 50
+  /// How long it is while stock Git collects: it wants the lock of every reference, and asks for one only about once a
+  /// second in the end (up to 1.25 s, lockfile.c).
+  private static let longBreakMilliseconds = 1_300
 
   /// Holding the journal.
   func append(_ items: [Item]) throws(StoreError) {
@@ -110,6 +113,8 @@ extension JournalQueue {
     guard let since = state.lockedSince.removeValue(forKey: name),
       now.nanoseconds - since.nanoseconds > Self.longestHold
     else { return }
-    state.restsUntil[name] = now.advanced(milliseconds: Int64(Self.breakMilliseconds))
+    let isCollecting = File.isThere(references.folder + "/gc.pid")
+    let pause = isCollecting ? Self.longBreakMilliseconds : Self.breakMilliseconds
+    state.restsUntil[name] = now.advanced(milliseconds: Int64(pause))
   }
 }

@@ -38,8 +38,7 @@ enum RepositoryLayout {
         try layer.makeFolder("\(folder)/\(name)")
       }
       try Journal.create("\(folder)/lares/journal", layer: layer)
-      try layer.create(
-        "\(folder)/lares/lock", with: Array("Locks that are links to this file are ours.\n".utf8), sync: .newFile)
+      try makeLock(folder, layer)
       try layer.create("\(folder)/config", with: Array(configuration(format).utf8), sync: .newFile)
       // Last: with it the folder is a repository.
       try layer.create("\(folder)/HEAD", with: Array("ref: \(head)\n".utf8), sync: .newFile)
@@ -48,15 +47,17 @@ enum RepositoryLayout {
     }
   }
 
+  /// What counts is which file it is; nobody reads it but people, so its bytes need no sync.
+  private static func makeLock(_ folder: String, _ layer: FileLayer) throws(SystemError) {
+    try layer.create("\(folder)/lares/lock", with: Array("Locks that are links to this file are ours.\n".utf8))
+  }
+
   /// Gives a repository that stock Git made what ours needs besides.
   static func adopt(_ folder: String, layer: FileLayer) throws(StoreError) {
     try onDisk { () throws(SystemError) in
       for name in ["lares", "logs", "objects/pack"] { try layer.makeFolder("\(folder)/\(name)") }
       if !File.isThere("\(folder)/lares/journal") { try Journal.create("\(folder)/lares/journal", layer: layer) }
-      if !File.isThere("\(folder)/lares/lock") {
-        try layer.create(
-          "\(folder)/lares/lock", with: Array("Locks that are links to this file are ours.\n".utf8), sync: .newFile)
-      }
+      if !File.isThere("\(folder)/lares/lock") { try makeLock(folder, layer) }
       for name in ["/lares", "/objects", ""] { try layer.syncFolder(folder + name, .newFolder) }
     }
   }

@@ -20,14 +20,16 @@ func git(_ folder: String, _ arguments: String...) throws -> String {
   return result.output
 }
 
-func runGit(_ folder: String, _ arguments: [String]) throws -> CommandResult {
+func runGit(
+  _ folder: String, _ arguments: [String], environment: [String: String] = [:]
+) throws -> CommandResult {
   try runCommand(
     ["git", "-C", folder] + arguments,
     environment: [
       "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin",
       "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
       "GIT_COMMITTER_EMAIL": "ada@home.arpa", "LC_ALL": "C",
-    ])
+    ].merging(environment) { $1 })
 }
 
 /// Makes a commit with one file more or changed, on whatever a branch is at, and stores it.

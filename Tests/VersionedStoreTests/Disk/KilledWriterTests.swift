@@ -21,7 +21,7 @@ import Testing
     init(_ repository: String, _ branch: String) throws {
       let pipe = try Pipe()
       process = try ChildProcess(
-        [Self.program, repository, branch], descriptors: [nil, pipe.writing.number, nil])
+        [Self.program, "count", repository, branch], descriptors: [nil, pipe.writing.number, nil])
       output = pipe.keepingReading()
     }
 
@@ -40,8 +40,8 @@ import Testing
     }
   }
 
-  @Test func whatAKilledProcessAcknowledgedIsThere() throws {
-    _ = try GitBackend.create(path)
+  @Test(arguments: ObjectFormat.allCases) func whatAKilledProcessAcknowledgedIsThere(format: ObjectFormat) throws {
+    _ = try GitBackend.create(path, format: format)
     var generator = SeededGenerator(Soak.seed(7))
     var acknowledged = [0, 0]
     for round in 0..<Soak.count(12, soak: 1_000) {
@@ -51,11 +51,13 @@ import Testing
       // Stock Git reads it at once, whatever is unfinished.
       let stock = try runGit(path, ["fsck", "--strict", "--no-dangling"])
       #expect(stock.isSuccess, "round \(round): \(stock.output)")
+      let log = try runGit(path, ["log", "--oneline", "--all", "-n", "20"])
+      #expect(log.isSuccess, "round \(round): \(log.output)")
       let store = try GitBackend(opening: path)
       for (index, branch) in ["a", "b"].enumerated() {
         guard acknowledged[index] > 0 else { continue }
         let head = try #require(try store.reference(.branch(branch)!))
-        let text = try Tree(CommitObject(store.bytes(head, .commit), .sha1).tree, in: store).find(
+        let text = try Tree(CommitObject(store.bytes(head, .commit), format).tree, in: store).find(
           Path("counters/\(branch)"))
         let count = try #require(text.flatMap { Int(String(decoding: $0, as: UTF8.self)) })
         #expect(count >= acknowledged[index], "round \(round)")
@@ -70,8 +72,20 @@ import Testing
   }
 
   /// Our writers, and stock Git's commits, pushes and collectors, on one repository.
-  @Test func othersWorkOnTheSameRepositoryMeanwhile() throws {
-    _ = try GitBackend.create(path)
+  @Test(arguments: ObjectFormat.allCases) func othersWorkOnTheSameRepositoryMeanwhile(format: ObjectFormat) throws {
+    let done = try workTogether(format)
+    // Nobody of ours works any more: stock Git's check does not bear that packs are merged while it runs.
+    #expect(try git(path, "fsck", "--strict", "--no-dangling") == "")
+    #expect(try git(path, "rev-list", "--count", "main") == "\(done.own + 1)\n")
+    #expect(try git(path, "rev-list", "--count", "pushed") == "\(done.pushed + 1)\n")
+    for (branch, count) in zip(["a", "b"], done.acknowledged) {
+      let found = try #require(Int(try git(path, "rev-list", "--count", branch).dropLast()))
+      #expect(found >= count && count > 0)
+    }
+  }
+
+  private func workTogether(_ format: ObjectFormat) throws -> (own: Int, pushed: Int, acknowledged: [Int]) {
+    _ = try GitBackend.create(path, format: format)
     try git(path, "config", "receive.denyCurrentBranch", "ignore")
     let store = try GitBackend(opening: path)
     try commit(store, "start", "0", on: .main)
@@ -79,7 +93,7 @@ import Testing
     let clone = folder.path + "/clone"
     try git(folder.path, "clone", "--quiet", path, clone)
     let writers = try [Writer(path, "a"), Writer(path, "b")]
-    let end = Clock.wallMilliseconds + Int64(Soak.count(3_000, soak: 600_000))
+    let end = Clock.wallMilliseconds + Int64(Soak.count(3_000, soak: 120_000))
     var pushed = 0
     var own = 0
     while Clock.wallMilliseconds < end {
@@ -95,14 +109,7 @@ import Testing
     }
     var acknowledged: [Int] = []
     for writer in writers { acknowledged.append(try writer.kill()) }
-    let again = try GitBackend(opening: path)
-    try again.publish()
-    #expect(try git(path, "rev-list", "--count", "main") == "\(own + 1)\n")
-    #expect(try git(path, "rev-list", "--count", "pushed") == "\(pushed + 1)\n")
-    for (branch, count) in zip(["a", "b"], acknowledged) {
-      let found = try #require(Int(try git(path, "rev-list", "--count", branch).dropLast()))
-      #expect(found >= count && count > 0)
-    }
-    #expect(try git(path, "fsck", "--strict", "--no-dangling") == "")
+    try store.publish()
+    return (own, pushed, acknowledged)
   }
 }

@@ -16,16 +16,38 @@ final class RecordedDisk: Sendable {
   }
 
   private let events = Mutex<[Event]>([])
-  /// Syncs of this place are taken for nothing, as if the code had none.
-  private let ignored: SyncPoint?
+  private let seen = Mutex<Set<SyncCall>>([])
+  private let failure = Mutex<Failure?>(nil)
+  /// Syncs by this call are taken for nothing, as if the code had none.
+  private let ignored: SyncCall?
 
-  init(ignoring ignored: SyncPoint? = nil) { self.ignored = ignored }
+  init(ignoring ignored: SyncCall? = nil) { self.ignored = ignored }
 
   var layer: FileLayer {
     FileLayer { [self] operation throws(SystemError) in
-      if case .syncing(ignored, _, _) = operation { return }
+      let failure = failure.withLock { $0 }
+      if failure == .everything { throw SystemError("using a disk that is gone", code: EIO) }
+      if case .syncing(let call, _, _) = operation {
+        if failure == .syncs { throw SystemError("syncing a disk that is gone", code: EIO) }
+        seen.withLock { _ = $0.insert(call) }
+        if call == ignored { return }
+      }
       record(.operation(operation))
     }
+  }
+
+  /// The calls that have synced something.
+  var syncCalls: Set<SyncCall> { seen.withLock { $0 } }
+
+  /// What a disk can refuse.
+  enum Failure {
+    case everything, syncs
+  }
+
+  func whileFailing(_ what: Failure, _ body: () throws -> Void) rethrows {
+    failure.withLock { $0 = what }
+    defer { failure.withLock { $0 = nil } }
+    try body()
   }
 
   func acknowledge(_ number: Int) { record(.acknowledged(number)) }
