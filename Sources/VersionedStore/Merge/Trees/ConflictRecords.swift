@@ -141,7 +141,7 @@ extension ConflictRecords {
     return Array((lines.joined(separator: "\n") + "\n").utf8)
   }
 
-  private static func escaped(_ name: EntryName) -> EntryName {
+  static func escaped(_ name: EntryName) -> EntryName {
     MergeConflict.Choice(rawValue: name.text) == nil ? name : EntryName(".lares-" + name.text)
   }
 }
