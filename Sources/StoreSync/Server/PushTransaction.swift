@@ -31,6 +31,7 @@ struct PushTransaction {
       let objects: any ObjectReader = received.map { Quarantine(pack: $0.pack, base: backend) } ?? backend
       let visible = try VisibleReferences(backend, policy)
       try refuseByRights(visible)
+      try backend.refuseForgotten(received?.pack, tips: accepted.compactMap(\.new))
       try refuseIncomplete(received, objects, visible)
       try refuseRewinds(objects)
       try refuseByCheck(objects)

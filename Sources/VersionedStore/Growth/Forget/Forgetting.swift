@@ -38,6 +38,11 @@ extension GitBackend {
   /// What was forgotten here.
   public var forgotten: ForgottenObjects { get throws(StoreError) { try forgottenList.read() } }
 
+  /// Adds to the list what another place has forgotten, so that it is refused here. Nothing that is here goes.
+  public func remember(_ forgotten: ForgottenObjects) throws(StoreError) {
+    try forgottenList.write(try self.forgotten.union(forgotten))
+  }
+
   /// Whether something is being forgotten now, or was when a process ended.
   public var isForgetting: Bool { File.isThere(forgottenList.planPath) }
 
@@ -161,6 +166,7 @@ private struct Forgetting {
   private func purge(_ work: ForgetWork) throws(StoreError) {
     let forgotten = try work.forgotten()
     try ForgetReflogs(backend, work).run()
+    try backend.forgetFetchers(PeopleFilter(plan.people))
     try onDisk { () throws(SystemError) in
       // ORIG_HEAD, FETCH_HEAD, MERGE_HEAD and the like.
       for name in File.list(backend.folder) where name.hasSuffix("_HEAD") {

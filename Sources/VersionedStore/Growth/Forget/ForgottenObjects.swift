@@ -48,6 +48,15 @@ public struct ForgottenObjects: Equatable, Sendable {
     return ForgottenObjects(format, ids: Set(ids).union(other.ids), people: people.union(other.people))
   }
 
+  /// What another has not.
+  ///
+  /// - Throws: `.otherFormat`.
+  public func subtracting(_ other: ForgottenObjects) throws(StoreError) -> ForgottenObjects {
+    guard format == other.format else { throw .otherFormat(ours: format, theirs: other.format) }
+    return ForgottenObjects(
+      format, ids: Set(ids).subtracting(other.ids), people: people.subtracting(other.people))
+  }
+
   // MARK: - Bytes
 
   private static func header(_ format: ObjectFormat) -> [UInt8] {

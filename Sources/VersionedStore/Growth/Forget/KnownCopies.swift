@@ -1,4 +1,5 @@
-import GitFormat
+public import GitFormat
+import Glibc
 import HostSystem
 
 /// Looks for those who are known to have copies of a repository.
@@ -65,11 +66,44 @@ struct KnownCopies {
   }
 
   /// Who was served, a line each.
+  static func fetchedPath(_ folder: String) -> String { folder + "/lares/fetched" }
+
   private func fetchers() throws(StoreError) -> [ForgetResult.KnownCopy] {
-    let path = backend.folder + "/lares/fetched"
+    let path = Self.fetchedPath(backend.folder)
     let bytes = try onDisk { () throws(SystemError) in try File.readIfPresent(path) ?? [] }
     return bytes.split(separator: UInt8(ascii: "\n")).map {
       .init(kind: .fetched, who: String(decoding: $0, as: UTF8.self))
+    }
+  }
+}
+
+extension GitBackend {
+  /// Never waits, and is not synced: a name that is lost is one more that is not known.
+  public func noteFetch(by who: Signature) {
+    let line = "\(who.name) <\(who.email)>"
+    let path = KnownCopies.fetchedPath(folder)
+    let known = (try? File.readIfPresent(path)) ?? []
+    let lines = known.split(separator: UInt8(ascii: "\n"))
+    guard lines.count < Self.mostFetchers, !lines.contains(where: { $0.elementsEqual(line.utf8) }),
+      let file = try? Descriptor(opening: path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o640)
+    else { return }
+    try? file.writeAll(Array((line + "\n").utf8), to: path)
+  }
+
+  private static let mostFetchers = 10_000
+
+  /// Takes forgotten people out of that list, too.
+  func forgetFetchers(_ people: PeopleFilter) throws(StoreError) {
+    let path = KnownCopies.fetchedPath(folder)
+    guard !people.isEmpty, let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else {
+      return
+    }
+    let lines = bytes.split(separator: UInt8(ascii: "\n")).map { line in
+      Signature(line: line).map { people.neutral($0).bytes } ?? Array(line)
+    }
+    try onDisk { () throws(SystemError) in
+      try layer.remove(path)
+      try layer.create(path, with: lines.flatMap { $0 + [UInt8(ascii: "\n")] }, sync: .forgotten)
     }
   }
 }
