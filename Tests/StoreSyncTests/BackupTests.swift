@@ -1,6 +1,7 @@
 import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import TestSupport
 import Testing
 import VersionedStore
@@ -99,4 +100,139 @@ import VersionedStore
     #expect(throws: StoreError.self) { try Self.restore(bytes + [0], into: git.path("restored")) }
     #expect(File.list(git.path(".")) == ["one.git"])
   }
+
+  /// Seals bytes as a backup is sealed, be they one or not.
+  private static func sealed(_ bytes: [UInt8]) throws -> [UInt8] {
+    let stream = MemoryStream()
+    let writer = try SealedWriter(passphrase: passphrase, salt: SystemRandomness.bytes(16), cost) {
+      (bytes) throws(StoreError) in try stream.write(bytes)
+    }
+    try bytes.withUnsafeBytes { try writer.write($0) }
+    try writer.finish()
+    return stream.output
+  }
+
+  private static func opened(_ bytes: [UInt8]) throws -> [UInt8] {
+    let input = BufferedInput(MemoryStream(bytes))
+    let reader = try SealedReader(passphrase: passphrase) { (count) throws(StoreError) in
+      var piece: [UInt8] = []
+      _ = try input.append(count, to: &piece)
+      return piece
+    }
+    var all: [UInt8] = []
+    while let chunk = try reader.next() { all += chunk }
+    return all
+  }
+
+  /// Whoever has the passphrase may be mistaken, or no friend.
+  @Test func hostilePlainTextIsRefusedOrHarmless() throws {
+    let one = try repository("one.git", .sha1, commits: 5)
+    try one.remember(one.forgotten)
+    let plain = try Self.opened(Self.backup([.init("one.git", one), .init("b/two.git", one)]))
+    var generator = SeededGenerator(Soak.seed(11))
+    var refused = 0
+    for round in 0..<Soak.count(120, soak: 20_000) {
+      var bytes = plain
+      // Mostly where names, references and lengths stand.
+      let end = round % 3 == 0 ? bytes.count : min(bytes.count, 600)
+      for _ in 0...Int.random(in: 0...2, using: &generator) {
+        let place = Int.random(in: 0..<min(end, bytes.count), using: &generator)
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+        case 1: bytes.remove(at: place)
+        case 2: bytes.insert([0, 0x2E, 0x2F, 0x50, 0xFF].randomElement(using: &generator)!, at: place)
+        default: bytes.removeLast(min(bytes.count - 1, Int.random(in: 1...400, using: &generator)))
+        }
+      }
+      let target = git.path("out/restored")
+      try File.makeFolder(git.path("out"))
+      do {
+        try Self.restore(try Self.sealed(bytes), into: target)
+        for name in File.list(target) where name.hasSuffix(".git") {
+          _ = try git.run("fsck", in: "out/restored/\(name)")
+        }
+        try git.remove("out/restored")
+      } catch is StoreError {
+        refused += 1
+      }
+      #expect(File.list(git.path("out")) == [])
+      #expect(Set(File.list(git.path("."))) == ["one.git", "out"])
+    }
+    #expect(refused > 50)
+  }
+
+  @Test(arguments: ["/etc", "../up", "a/../b", ".hidden", "a//b", "", "a\u{1B}b", "a\nb", "a/.git"])
+  func namesThatLeadElsewhereAreRefused(_ name: String) throws {
+    let store = try GitBackend.create(git.path("one.git"))
+    #expect(throws: StoreError.self) { try Self.backup([.init(name, store)]) }
+    let stream = MemoryStream()
+    let records = try BackupRecordWriter(stream)
+    try records.write(.repository, Array("name \(name)\nformat sha1\nhead refs/heads/main\n".utf8))
+    try records.write(.endOfRepository, [UInt8](repeating: 0, count: 16))
+    try records.write(.end, [0, 0, 0, 0, 0, 0, 0, 1])
+    #expect(throws: StoreError.self) { try Self.restore(try Self.sealed(stream.output), into: git.path("restored")) }
+    #expect(File.list(git.path(".")) == ["one.git"])
+  }
+
+  /// Two branches are moved by each commit, both or none: a backup has them at one commit.
+  @Test func aBackupIsOfOneMomentWhileOthersWrite() throws {
+    let store = try GitBackend.create(git.path("one.git"))
+    let path = git.path("one.git")
+    let isOver = Flag()
+    let thread = try Thread {
+      while !isOver.isSet {
+        do {
+          let store = try GitBackend(opening: path)
+          for _ in 0..<50 where !isOver.isSet { try Self.commitToTwoBranches(store) }
+        } catch { isOver.set("\(error)") }
+      }
+    }
+    for round in 0..<Soak.count(6, soak: 200) {
+      let bytes = try Self.backup([.init("one.git", store)])
+      try Self.restore(bytes, into: git.path("restored\(round)"))
+      let restored = "restored\(round)/one.git"
+      let lines = try refs(restored).split(separator: "\n").map { $0.prefix(40) }
+      #expect(Set(lines).count <= 1, "\(lines)")
+      #expect(try git.run("fsck", "--strict", "--no-dangling", in: restored).hasPrefix("error") == false)
+    }
+    isOver.set(nil)
+    thread.join()
+    #expect(isOver.problem == nil)
+  }
+
+  private static func commitToTwoBranches(_ store: GitBackend) throws {
+    let names = [RefName.branch("a")!, .branch("b")!]
+    let old = try store.reference(names[0])
+    let buffer = ObjectBuffer(over: store)
+    let blob = try buffer.write(.blob, SystemRandomness.bytes(20))
+    let tree = try buffer.write(.tree, TreeObject.serialize([TreeEntry("file", .file, blob)]))
+    let commit = CommitObject(tree: tree, parents: old.map { [$0] } ?? [], author: who, message: "next\n")
+    let id = try buffer.write(.commit, commit.bytes)
+    try store.commit(
+      Batch(objects: buffer.objects, refs: names.map { RefChange($0, from: old, to: id, who: who, why: "next") }))
+  }
+
+  @Test func whatAKilledRestoreLeftIsRemovedByTheNext() throws {
+    let store = try repository("one.git", .sha1, commits: 5)
+    let bytes = try Self.backup([.init("one.git", store)])
+    let abandoned = git.path(".restored.restoring-abc")
+    try File.makeFolder(abandoned + "/one.git/objects")
+    try File.replace(abandoned + "/.lock", with: [], durable: false)
+    // Somebody is at work in this one.
+    let busy = git.path(".restored.restoring-busy")
+    try File.makeFolder(busy)
+    let lock = try Descriptor(opening: busy + "/.lock", O_RDWR | O_CREAT, mode: 0o600)
+    flock(lock.number, LOCK_EX)
+    try Self.restore(bytes, into: git.path("restored"))
+    #expect(access(abandoned, F_OK) != 0)
+    #expect(access(busy, F_OK) == 0)
+  }
+}
+
+/// Set once, with what went wrong.
+private final class Flag: Sendable {
+  private let state = Mutex<(isSet: Bool, problem: String?)>((false, nil))
+  var isSet: Bool { state.withLock { $0.isSet } }
+  var problem: String? { state.withLock { $0.problem } }
+  func set(_ problem: String?) { state.withLock { $0 = (true, $0.problem ?? problem) } }
 }

@@ -7,12 +7,25 @@ import VersionedStore
 /// was acknowledged as a line of eight digits.
 ///
 /// usage: store-writer FOLDER BRANCH [COUNT]
+///        store-writer FOLDER --forget PATH
 /// Ends when nobody listens any more.
 func say(_ text: String, on descriptor: Int32) {
   guard text.withCString({ write(descriptor, $0, strlen($0)) }) > 0 else { exit(1) }
 }
 
 let arguments = CommandLine.arguments
+if arguments.count == 4, arguments[2] == "--forget" {
+  do {
+    let store = try GitBackend(opening: arguments[1])
+    let who = Signature(name: "Writer", email: "writer@home.arpa", time: 1_763_800_000)
+    try store.forget(ForgetRequest(paths: [try ForgottenPath(Path(arguments[3]))]), who: who)
+    say("00000001\n", on: STDOUT_FILENO)
+    exit(0)
+  } catch {
+    say("\(error)\n", on: STDERR_FILENO)
+    exit(1)
+  }
+}
 guard arguments.count >= 3, let name = RefName.branch(arguments[2]) else { exit(64) }
 let limit = arguments.count > 3 ? Int(arguments[3]) ?? .max : .max
 do {

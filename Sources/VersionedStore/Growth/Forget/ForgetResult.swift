@@ -11,7 +11,7 @@ public struct ForgetResult: Equatable, Sendable {
   public var paths: [Path] = []
   /// How many objects are no more: contents, directories, commits and tags.
   public var forgottenObjects = 0
-  /// Contents and directories that stood at a forgotten path and stay, for another path has them too.
+  /// Contents that stood at a forgotten path and stay, for another path has them too.
   public var survivors: [Survivor] = []
   /// Commits and tags, by their old names, whose signatures were dropped: nobody can sign the new ones for their makers.
   public var unsigned: [ObjectID] = []

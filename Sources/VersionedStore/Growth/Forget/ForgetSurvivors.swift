@@ -7,6 +7,8 @@ struct ForgetSurvivors {
   private var compared: Set<ObjectID> = []
   /// Objects that left a place, and where that was.
   private(set) var candidates: [ObjectID: Path] = [:]
+  /// Contents among them.
+  private(set) var contents: Set<ObjectID> = []
   /// Those among them that another place has.
   private(set) var survivors: [ObjectID: Path] = [:]
   private var seen: Set<ObjectID> = []
@@ -28,6 +30,7 @@ struct ForgetSurvivors {
           open.append((entry.id, other, below))
         } else if candidates[entry.id] == nil {
           candidates[entry.id] = below
+          contents.insert(entry.id)
         }
       }
     }

@@ -116,9 +116,13 @@ final class ForgetWork {
     result.tags = history.rewrittenTags
     result.forgottenObjects = try forgotten().count
     result.references = (moved.isEmpty ? wouldMove : moved).sorted()
-    result.paths = Set(history.trees.removed.values.map(\.path)).sorted()
-    result.survivors = history.trees.removed.compactMap { id, removed in
-      survivors.survivors[id].map { ForgetResult.Survivor(id: id, forgotten: removed.path, kept: $0) }
+    result.paths = history.trees.removed.sorted()
+    result.survivors = survivors.contents.compactMap { id in
+      // What only moved within a directory that takes another shape has not left.
+      guard let kept = survivors.survivors[id], let forgotten = survivors.candidates[id], kept != forgotten else {
+        return nil
+      }
+      return ForgetResult.Survivor(id: id, forgotten: forgotten, kept: kept)
     }.sorted { ($0.forgotten, $0.id) < ($1.forgotten, $1.id) }
     result.unsigned = history.unsigned
     result.copies = try KnownCopies(backend).all()

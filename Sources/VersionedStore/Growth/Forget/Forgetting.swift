@@ -183,11 +183,21 @@ private struct Forgetting {
       backend.packs.forgetCache()
       try backend.eraseJournal()
       _ = backend.packs.openPacks()
-      guard let left = forgotten.first(where: { backend.holds($0) }) else { return }
+      guard let left = forgotten.first(where: { backend.holds($0) }) else { return try syncFolders() }
       if Clock.now > end {
         throw .locked(file: try place(of: left, isPostponed: collected.isPostponed), seconds: 0)
       }
       usleep(100_000)
+    }
+  }
+
+  /// What was removed must not come back with the next power cut.
+  private func syncFolders() throws(StoreError) {
+    let objects = File.list(backend.folder + "/objects").map { "/objects/\($0)" }
+    try onDisk { () throws(SystemError) in
+      for place in objects + ["/objects", ""] where File.isFolder(backend.folder + place) {
+        try backend.layer.syncFolder(backend.folder + place, .forgotten)
+      }
     }
   }
 

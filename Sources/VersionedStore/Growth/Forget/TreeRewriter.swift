@@ -18,8 +18,8 @@ struct TreeRewriter {
   private var results: [Key: ObjectID?] = [:]
   /// Whether something that is dropped stands in or below a tree object.
   private var reaching: [ObjectID: Bool] = [:]
-  /// Entries that were removed: where the first one stood with each object.
-  private(set) var removed: [ObjectID: (path: Path, mode: FileMode)] = [:]
+  /// Where entries were removed.
+  private(set) var removed: Set<Path> = []
 
   init(_ objects: RewrittenObjects, _ patterns: [ForgottenPath], dropping drops: ForgottenObjects) {
     self.objects = objects
@@ -68,23 +68,19 @@ struct TreeRewriter {
     var below: Int?
     switch state.map({ matcher.outcome(entry.name, in: $0) }) ?? .keep {
     case .remove:
-      remove(entry, at: path)
+      removed.insert(path / entry.name)
       return nil
     case .descend(let next): below = next
     case .keep: break
     }
     guard entry.mode.isTree else {
       guard entry.mode != .commit, drops.contains(entry.id) else { return entry }
-      remove(entry, at: path)
+      removed.insert(path / entry.name)
       return nil
     }
     guard below != nil || !drops.isEmpty else { return entry }
     let new = try rewrite(Key(tree: entry.id, state: below), at: path / entry.name)
     return new.map { TreeEntry(entry.name, entry.mode, $0) }
-  }
-
-  private mutating func remove(_ entry: TreeEntry, at path: Path) {
-    if removed[entry.id] == nil { removed[entry.id] = (path / entry.name, entry.mode) }
   }
 
   private mutating func reaches(_ tree: ObjectID, depth: Int) throws(StoreError) -> Bool {
