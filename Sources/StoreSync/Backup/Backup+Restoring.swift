@@ -110,22 +110,28 @@ private struct Restore {
     let path = "\(folder)/\(description.name)"
     do throws(SystemError) { try File.makeFolder(File.folderName(of: path)) } catch { throw .system(error) }
     let backend = try GitBackend.create(path, format: description.format, head: description.head)
-    let pack = try receive(source, backend)
-    let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
-    try check(description, objects)
-    let changes = description.references.map {
-      RefChange($0.name, from: nil, to: $0.id, who: options.who, why: "restore")
-    }
-    let (count, size) = (pack?.count ?? 0, source.count)
-    try backend.adopt(pack, refs: changes, shallow: ShallowChange(added: description.shallow.sorted()))
+    let count = try fill(backend, description, source)
     // After its objects: what it has though it was forgotten was added again.
     if !description.forgotten.isEmpty { try backend.remember(description.forgotten) }
     let rewritten = try forget(in: backend, description)
     try backend.publish()
     try add(description.settings, to: path + "/config")
     return Backup.Entry(
-      name: description.name, format: description.format, references: changes.count, objects: count, packBytes: size,
-      rewritten: rewritten)
+      name: description.name, format: description.format, references: description.references.count, objects: count,
+      packBytes: source.count, rewritten: rewritten)
+  }
+
+  /// - Returns: the number of objects.
+  private func fill(
+    _ backend: GitBackend, _ description: BackupDescription, _ source: BackupPackSource
+  ) throws(StoreError) -> Int {
+    let pack = try receive(source, backend)
+    try check(description, pack.map { Quarantine(pack: $0, base: backend) } ?? backend)
+    let changes = description.references.map {
+      RefChange($0.name, from: nil, to: $0.id, who: options.who, why: "restore")
+    }
+    try backend.adopt(pack, refs: changes, shallow: ShallowChange(added: description.shallow.sorted()))
+    return pack?.count ?? 0
   }
 
   private func receive(_ source: BackupPackSource, _ backend: GitBackend) throws(StoreError) -> ReceivedPack? {

@@ -77,7 +77,7 @@ import Testing
     for seed in Soak.seeds(1...1, soak: 10) {
       let work = try Work(seed: seed)
       var generator = SeededGenerator(seed &+ 77)
-      for _ in 0..<Soak.count(12, soak: 400) {
+      for _ in 0..<Soak.count(8, soak: 400) {
         let event = Int.random(in: work.committed...work.disk.count, using: &generator)
         let problem = try work.problem(at: event, using: &generator)
         #expect(problem == nil, "seed \(seed), event \(event) of \(work.committed)...\(work.forgotten)")

@@ -38,7 +38,12 @@ private struct ForgottenCheck {
     for tip in tips where try isRefused(tip) { throw .forgotten(tip, "commit \(tip)") }
     guard let pack else { return }
     let ids = pack.ids
-    for id in ids where try isRefused(id) { throw .forgotten(id, try place(of: id, pack)) }
+    var refused: [ObjectID] = []
+    for id in ids where try isRefused(id) { refused.append(id) }
+    // A commit says more than a file, and a file more than the directories that it is in.
+    for kind in [ObjectKind.commit, .tag, .blob, .tree] {
+      for id in refused where try pack.kind(id) == kind { throw .forgotten(id, try place(of: id, pack)) }
+    }
     for id in ids where try pack.kind(id) != .blob {
       for link in try links(of: pack.object(id)) where try isRefused(link) {
         throw .forgotten(link, try place(of: link, pack))
