@@ -70,7 +70,7 @@ lint:
 
 # docs/ has pages that come from the code; the tests compare them.
 docs:
-	LARES_UPDATE_DOCS=1 swift test --filter "ReferencePageTests|MistakesPageTests|RunTimeMistakesTests"
+	LARES_UPDATE_DOCS=1 swift test --filter "ReferencePageTests|MistakesPageTests|RunTimeMistakesTests|StorePageTests"
 
 clean:
 	rm -rf .build

@@ -74,6 +74,14 @@ let package = Package(
     module("VersionedStore", ["CCrypto", "GitFormat", "HostSystem", "Wire"]),
     module("StoreSync", ["CCurl", "GitFormat", "HostSystem", "VersionedStore"]),
 
+    // `lares store`.
+    module(
+      "StoreCommands",
+      [
+        "GitFormat", "HostSystem", "StoreSync", "VersionedStore", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
     // Capabilities. They do not import each other.
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     module("Firewall", ["CNftnl", "CMnl", "CNetlinkShims", "Netlink", "HostSystem", "Household", "Wire"]),
@@ -92,7 +100,7 @@ let package = Package(
       name: "lares",
       dependencies: [
         "AddressService", "Configuration", "Control", "Firewall", "HostSystem", "Household", "Interfaces",
-        "NameService", "Netlink", "StoreSync", "Uplink", "Wire",
+        "NameService", "Netlink", "StoreCommands", "StoreSync", "Uplink", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -170,6 +178,12 @@ let package = Package(
       name: "store-server", dependencies: ["GitFormat", "HostSystem", "StoreSync", "VersionedStore"],
       path: "Tests/StoreServer", swiftSettings: swiftSettings),
     tests("StoreSync", ["GitFormat", "HostSystem", "VersionedStore", "store-server"]),
+    tests(
+      "StoreCommands",
+      [
+        "GitFormat", "HostSystem", "lares", "store-server",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("Household", ["Wire"]),
     tests("Configuration", ["Household", "Wire"]),
     tests("HostSystem", ["Household", "Wire"]),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Control
 import HostSystem
+import StoreCommands
 
 /// The command line, and every daemon as a subcommand.
 @main
@@ -23,6 +24,7 @@ struct Lares: ParsableCommand {
           Check.self, Show.self, SetKey.self, Delete.self, Diff.self, Commit.self, Confirm.self, Rollback.self,
           Bisect.self, History.self, DeviceCommand.self, Secret.self,
         ]),
+      CommandGroup(name: "Keep", subcommands: [StoreCommand.self]),
       CommandGroup(
         name: "Run",
         subcommands: [

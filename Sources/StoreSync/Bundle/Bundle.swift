@@ -70,12 +70,14 @@ public enum Bundle {
 
   /// Takes references out of a bundle, with all that they reach.
   ///
-  /// - Parameter refspecs: which of its references become which here.
+  /// - Parameters:
+  ///   - refspecs: which of its references become which here.
+  ///   - refused: called with each reference that is left as it is because it would lose what it has.
   /// - Returns: the references that changed. One that would lose what it has, and that no refspec forces, is left as it is.
   @discardableResult
   public static func fetch(
     _ source: any ByteSource, into backend: any Backend, _ refspecs: [RefSpec], limits: ReceiveLimits = ReceiveLimits(),
-    who: Signature
+    who: Signature, refused: (RefName) -> Void = { _ in }
   ) throws(StoreError) -> [RefChange] {
     let (header, pack) = try receive(source, backend, limits)
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
@@ -89,7 +91,10 @@ public enum Bundle {
         let old = try backend.reference(name)
         guard old != item.id else { continue }
         let isForward = try history.isForward(name, from: old, to: item.id)
-        guard refspec.isForced || isForward else { continue }
+        guard refspec.isForced || isForward else {
+          refused(name)
+          continue
+        }
         changes.append(RefChange(name, from: old, to: item.id, who: who, why: "bundle"))
       }
     }

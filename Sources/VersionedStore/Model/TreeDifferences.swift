@@ -76,8 +76,11 @@ extension Tree {
     }
   }
 
-  private func forEachDifference(
-    to other: Tree, below path: Path, limit: Int, _ body: (TreeChange) throws(StoreError) -> Bool
+  /// Calls with each file at or below a path that differs, in order of path, until the closure says no.
+  ///
+  /// - Throws: as `differences(to:limit:)`.
+  public func forEachDifference(
+    to other: Tree, below path: Path, limit: Int = 10_000_000, _ body: (TreeChange) throws(StoreError) -> Bool
   ) throws(StoreError) {
     reads?.note(path, .all)
     other.reads?.note(path, .all)

@@ -1,0 +1,74 @@
+import ArgumentParser
+import GitFormat
+import VersionedStore
+
+/// `lares store set`.
+struct SetCommand: StoreVerb {
+  static let configuration = CommandConfiguration(
+    commandName: "set", abstract: "Set a value, from the argument or from standard input.",
+    discussion: """
+      Without a value argument the value is what standard input has, byte by byte. Where the value is as it was, there is \
+      no commit.
+      """)
+
+  enum Mode: String, ExpressibleByArgument, CaseIterable {
+    case file, executable, link
+    var fileMode: FileMode { self == .file ? .file : self == .executable ? .executable : .link }
+  }
+
+  @OptionGroup var branch: BranchOptions
+  @OptionGroup var change: ChangeOptions
+  @Option(help: "What a checkout makes of it: file, executable or link (the value is its target). Default: as it was.")
+  var mode: Mode?
+  @Option(help: ArgumentHelp("Only where the value is this now.", valueName: "value"))
+  var ifEquals: String?
+  @Flag(help: "Only where there is no value now.")
+  var ifAbsent = false
+  @Argument(help: "Where the value stands, such as people/ada/phone.")
+  var path: PathArgument
+  @Argument(help: "The value; without it, standard input.")
+  var value: String?
+
+  func validate() throws {
+    if ifAbsent, ifEquals != nil { throw ValidationError("--if-equals and --if-absent exclude each other") }
+  }
+
+  func perform(_ output: Output) throws {
+    let bytes = try value.map { Array($0.utf8) } ?? Input.value()
+    try branch.store.change(as: change.person) { repository in
+      try set(bytes, on: try branch.branch(in: repository))
+    }
+  }
+
+  private func set(_ bytes: [UInt8], on branch: Branch) throws(StoreError) {
+    try path.path.checkAllowed()
+    let expected = ifEquals.map { Array($0.utf8) }
+    for _ in 0..<Self.retries {
+      do throws(StoreError) {
+        try branch.update(change.info("Set \(path.path)")) { tree throws(StoreError) in
+          let found = try tree.contents(path.path)
+          if let expected, found?.bytes != expected { throw .testFailed(path.path) }
+          if ifAbsent, try tree.kind(path.path) != nil { throw .testFailed(path.path) }
+          try tree.set(path.path, bytes, mode: mode?.fileMode ?? found?.mode ?? .file)
+        }
+        return
+      } catch {
+        guard case .conflict = error else { throw error }
+      }
+    }
+    throw .tooManyRetries(Self.retries)
+  }
+
+  /// How often to begin again where somebody else sets the same value at the same time.
+  private static let retries = 32
+}
+
+extension Path {
+  /// - Throws: `.badName` where no value may stand.
+  func checkAllowed() throws(StoreError) {
+    guard !isRoot else { throw .badName(self, "it names no value") }
+    for name in names {
+      if let problem = name.problem() { throw .badName(self, "“\(name)”: \(problem)") }
+    }
+  }
+}
