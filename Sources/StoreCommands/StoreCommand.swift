@@ -34,6 +34,11 @@ public struct StoreCommand: ParsableCommand {
           InitCommand.self, CloneCommand.self, FetchCommand.self, PullCommand.self, PushCommand.self,
           BundleCommand.self,
         ]),
+      CommandGroup(
+        name: "Upkeep",
+        subcommands: [
+          BackupCommand.self, RestoreCommand.self, RetainCommand.self, CollectCommand.self, ForgetCommand.self,
+        ]),
     ])
 
   public init() {}
