@@ -28,7 +28,7 @@ struct ForgetCommand: StoreVerb {
   @Option(
     name: .customLong("person"), help: ArgumentHelp("Whose name and address to replace.", valueName: "name <mail>"))
   var people: [String] = []
-  @Flag(name: .shortAndLong, help: "Only show what would go.")
+  @Flag(name: [.customShort("n"), .long], help: "Only show what would go.")
   var dryRun = false
   @Flag(name: .shortAndLong, help: "Do not ask.")
   var yes = false

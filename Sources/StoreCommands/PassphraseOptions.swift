@@ -25,9 +25,14 @@ struct PassphraseOptions: ParsableArguments {
   func read(isNew: Bool) throws -> [UInt8] {
     let line: [UInt8]
     if let passphraseFile {
-      line = try Self.firstLine(of: Descriptor(opening: passphraseFile, O_RDONLY).number)
+      let file = try Descriptor(opening: passphraseFile, O_RDONLY)
+      line = try Self.firstLine(of: file)
     } else if let passphraseDescriptor {
-      line = try Self.firstLine(of: passphraseDescriptor)
+      // Whoever opened it closes it, but ours is a copy.
+      let own = try systemCall("using descriptor \(passphraseDescriptor)") {
+        fcntl(passphraseDescriptor, F_DUPFD_CLOEXEC, 0)
+      }
+      line = try Self.firstLine(of: Descriptor(owning: own))
     } else {
       line = try Self.ask("Passphrase of the backup: ")
       if isNew, try Self.ask("The same again: ") != line {
@@ -39,10 +44,10 @@ struct PassphraseOptions: ParsableArguments {
   }
 
   /// Byte by byte: what follows in a pipe is somebody else's.
-  private static func firstLine(of number: Int32) throws -> [UInt8] {
+  private static func firstLine(of file: borrowing Descriptor) throws -> [UInt8] {
     var line: [UInt8] = []
     var byte: UInt8 = 0
-    while try systemCall("reading the passphrase", { Glibc.read(number, &byte, 1) }) == 1 {
+    while try systemCall("reading the passphrase", { Glibc.read(file.number, &byte, 1) }) == 1 {
       if byte == UInt8(ascii: "\n") { break }
       guard line.count < mostBytes else { throw CommandFailure(.failed, "the passphrase is too long") }
       line.append(byte)
@@ -66,7 +71,7 @@ struct PassphraseOptions: ParsableArguments {
       _ = write(terminal.number, "\n", 1)
     }
     try terminal.writeAll(Array(question.utf8), to: "/dev/tty")
-    let line = try firstLine(of: terminal.number)
+    let line = try firstLine(of: terminal)
     // What Control-C and Control-\ send.
     guard !line.contains(3), !line.contains(28) else { throw CommandFailure(.failed, "given up") }
     return line

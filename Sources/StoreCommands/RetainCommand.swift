@@ -32,7 +32,7 @@ struct RetainCommand: StoreVerb {
   var commits: Int?
   @Option(help: ArgumentHelp("Keep commits of so many days.", valueName: "count"))
   var days: Int64?
-  @Flag(name: .shortAndLong, help: "Only show what would go.")
+  @Flag(name: [.customShort("n"), .long], help: "Only show what would go.")
   var dryRun = false
 
   func validate() throws {

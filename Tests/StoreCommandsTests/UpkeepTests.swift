@@ -20,9 +20,8 @@ import Testing
     // Through a pipe, and only one.
     try shell("lares store backup --passphrase-file phrase - | lares store restore --passphrase-file phrase - piped")
     #expect(try shell("ls piped") == "store.git")
-    #expect(
-      try shell("lares store restore --passphrase-file phrase --only other.git --json all one").hasPrefix(
-        #"{"name":"other.git","format":"sha1","references":1"#))
+    let one = try shell("lares store restore --passphrase-file phrase --only other.git --json all one")
+    #expect(one.contains(#""name":"other.git""#) && one.contains(#""references":1"#), "\(one)")
 
     let there = try shell.attempt("lares store restore --passphrase-file phrase all new")
     #expect(there.status == 1 && there.errors.hasPrefix("Error: new is not empty"), "\(there.errors)")
@@ -67,7 +66,8 @@ import Testing
     #expect(try shell.attempt("lares store forget --yes none").status == 3)
     #expect(try shell.attempt("lares store forget --yes").status == 64)
     #expect(try shell.attempt("lares store forget --yes --person Ada").status == 64)
-    #expect(try shell("lares store forget --yes --json people").hasPrefix(#"{"isDone":true,"paths":[{"path":"people""#))
+    let done = try shell("lares store forget --yes --json people")
+    #expect(done.contains(#""isDone":true"#) && done.contains(#"{"path":"people"}"#), "\(done)")
     #expect(try shell("git -C store.git log --all --format=%s -- people") == "")
     #expect(try shell("lares store get notes") == "x")
     #expect(try shell("git -C store.git log -n 1 --format=%an") == "Ada")

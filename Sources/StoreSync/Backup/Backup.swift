@@ -105,9 +105,16 @@ public enum Backup {
   private static func snapshot(
     _ backend: GitBackend
   ) throws(StoreError) -> (references: [(name: RefName, id: ObjectID)], shallow: Set<ObjectID>) {
-    var last = try backend.references(under: "refs/")
+    func references() throws(StoreError) -> [(name: RefName, id: ObjectID)] {
+      var found: [(name: RefName, id: ObjectID)] = []
+      for reference in try backend.references(under: "refs/") where try !backend.isSymbolic(reference.name) {
+        found.append(reference)
+      }
+      return found
+    }
+    var last = try references()
     for _ in 0..<mostLooks {
-      let (shallow, now) = (try backend.shallowCommits, try backend.references(under: "refs/"))
+      let (shallow, now) = (try backend.shallowCommits, try references())
       if now.elementsEqual(last, by: ==) { return (now, shallow) }
       last = now
     }

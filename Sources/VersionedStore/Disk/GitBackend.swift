@@ -153,6 +153,9 @@ public final class GitBackend: Backend {
     return try references.read(name)
   }
 
+  /// Whether a reference only names another one, as `refs/remotes/origin/HEAD` does in a clone of stock Git.
+  public func isSymbolic(_ name: RefName) throws(StoreError) -> Bool { try references.isSymbolic(name) }
+
   public func references(under prefix: String) throws(StoreError) -> [(name: RefName, id: ObjectID)] {
     try queue.follow()
     // The journal first: what is published meanwhile is found on disk then.

@@ -60,6 +60,15 @@ final class CachedObjects: ObjectReader {
     }
   }
 
+  /// Lets go of trees; what is being stored stays readable.
+  func removeAll() {
+    generations.withLock { generations in
+      generations.young = [:]
+      generations.old = [:]
+      generations.youngBytes = 0
+    }
+  }
+
   private func known(_ id: ObjectID) -> GitObject? {
     generations.withLock { generations in
       if let bytes = generations.young[id] { return GitObject(.tree, bytes) }

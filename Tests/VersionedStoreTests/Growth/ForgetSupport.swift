@@ -98,3 +98,10 @@ struct ForgetSample {
 }
 
 let eve = Signature(name: "Eve Example", email: "eve@example.net", time: 1_763_800_050, zone: -60)
+
+/// Runs something on a thread, something else meanwhile, and waits for both.
+func withThread(_ body: @escaping @Sendable () -> Void, whileRunning other: () throws -> Void) throws {
+  let thread = try BackgroundThread(body)
+  defer { withExtendedLifetime(thread) {} }
+  try other()
+}

@@ -1,6 +1,7 @@
 import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import TestSupport
 import Testing
 
@@ -22,6 +23,7 @@ import Testing
     try git(sample.path, "tag", "-a", "-m", "a tag", "v1", early.hex)
     try git(sample.path, "tag", "light", early.hex)
     try git(sample.path, "update-ref", "refs/lares/undo/1-abc/heads/main", early.hex)
+    try git(sample.path, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
     try git(sample.path, "commit-graph", "write", "--reachable")
     try File.replace(sample.path + "/ORIG_HEAD", with: Array("\(early)\n".utf8), durable: false)
     try sample.set("people/ada/phone", "\(ForgetSample.secret) dropped\n", on: "topic")
@@ -44,6 +46,7 @@ import Testing
     #expect(try git(sample.path, "show", "main:notes/0") == "on a branch\n")
     #expect(try git(sample.path, "ls-tree", "-r", "--name-only", "main") == "notes/0\nnotes/1\n")
     #expect(try git(sample.path, "cat-file", "-t", "v1") == "tag\n")
+    #expect(try git(sample.path, "symbolic-ref", "refs/remotes/origin/HEAD") == "refs/heads/main\n")
     #expect(try git(sample.path, "log", "--format=%s", "-n", "1", "main") == "Set notes/0\n")
     #expect(try store.forgotten.contains(early))
     #expect(!store.isForgetting)
@@ -215,16 +218,21 @@ import Testing
     for number in 0..<40 { try sample.set(number % 2 == 0 ? "secret" : "a", "\(ForgetSample.secret) \(number)\n") }
     let path = sample.path
     let count = Soak.count(60, soak: 2_000)
-    var thread: BackgroundThread? = try BackgroundThread {
+    let last = LastNumber()
+    try withThread {
       guard let store = try? GitBackend(opening: path) else { return }
-      for number in 0..<count { _ = try? commit(store, "written", "\(number)\n") }
+      for number in 0..<count {
+        if (try? commit(store, "written", "\(number)\n")) != nil { last.number.store(number, ordering: .releasing) }
+      }
+    } whileRunning: {
+      for _ in 0..<3 {
+        try sample.store.forget(ForgetRequest(paths: [try ForgottenPath("secret")]), who: ada)
+        usleep(30_000)
+      }
     }
-    for _ in 0..<3 {
-      try sample.store.forget(ForgetRequest(paths: [try ForgottenPath("secret")]), who: ada)
-      usleep(30_000)
-    }
-    // Waits for its end.
-    if thread != nil { thread = nil }
+    // What was acknowledged is there.
+    #expect(last.number.load(ordering: .acquiring) >= 0)
+    #expect(try git(path, "show", "main:written") == "\(last.number.load(ordering: .acquiring))\n")
     #expect(try git(path, "log", "--all", "--oneline", "--", "secret") == "")
     #expect(try sample.fsck() == "")
   }
@@ -250,3 +258,5 @@ import Testing
     }
   }
 }
+
+private final class LastNumber: Sendable { let number = Atomic<Int>(-1) }

@@ -11,6 +11,8 @@ final class ForgetWork {
   private var survivors: ForgetSurvivors
   /// What references named when they were looked at last.
   private var references: [(name: RefName, id: ObjectID)] = []
+  /// Commits that nothing names were looked for. There are none later but those that were rewritten.
+  private var knowsGarbage = false
   /// What references and reflogs will name.
   private var tips: Set<ObjectID> = []
   /// References that have been changed.
@@ -29,10 +31,14 @@ final class ForgetWork {
 
   /// Rewrites what references and reflogs name now, and what nothing names any more.
   func rewrite() throws(StoreError) {
-    references = try backend.references(under: "refs/")
+    references = []
+    for reference in try backend.references(under: "refs/") where try !backend.isSymbolic(reference.name) {
+      references.append(reference)
+    }
     for (_, id) in references { _ = try history.rewrite(id) }
     for id in try mentioned().sorted() { try rewriteIfWhole(id) }
-    for id in commitsOfNobody() { try rewriteIfWhole(id) }
+    if !knowsGarbage { for id in commitsOfNobody() { try rewriteIfWhole(id) } }
+    knowsGarbage = true
     let now = Set(references.map { history.map[$0.id] ?? $0.id }).union(try mentioned().compactMap { history.map[$0] })
     guard now != tips else { return }
     tips = now

@@ -18,7 +18,7 @@ extension GitBackend {
   ///   - request: what to forget.
   ///   - who: for reflogs.
   /// - Throws: `.invalid` where something keeps objects here (a pack with `.keep`, a working tree): then nothing has
-  ///   changed. `.locked` where another program is at work in the repository for long: call it again.
+  ///   changed. The same, or `.locked`, where another program is at work in the repository for long: call it again.
   @discardableResult
   public func forget(_ request: ForgetRequest, who: Signature) throws(StoreError) -> ForgetResult {
     let plan = try ForgetPlan(request, format)
@@ -84,6 +84,18 @@ extension GitBackend {
   }
 }
 
+extension Repository {
+  /// As `GitBackend.forget`; this repository then remembers nothing of the old history in memory either.
+  ///
+  /// - Throws: also `.invalid` where the back end is not on disk.
+  @discardableResult
+  public func forget(_ request: ForgetRequest) throws(StoreError) -> ForgetResult {
+    guard let backend = backend as? GitBackend else { throw .invalid("only a repository on disk can forget") }
+    defer { letGo() }
+    return try backend.forget(request, who: signature())
+  }
+}
+
 /// One forgetting, from the decision to the last file.
 private struct Forgetting {
   private let backend: GitBackend
@@ -125,7 +137,9 @@ private struct Forgetting {
       throw error
     }
     var result = try work.result()
-    try purge(work)
+    // Where nothing was found, what waits for a collection goes on waiting.
+    let isEmpty = try work.forgotten().isEmpty && work.moved.isEmpty && plan.people.isEmpty
+    if isResumed || !isEmpty { try purge(work) }
     try work.objects.release()
     try list.removePlan()
     result.leftovers = leftovers()
@@ -185,7 +199,10 @@ private struct Forgetting {
       _ = backend.packs.openPacks()
       guard let left = forgotten.first(where: { backend.holds($0) }) else { return try syncFolders() }
       if Clock.now > end {
-        throw .locked(file: try place(of: left, isPostponed: collected.isPostponed), seconds: 0)
+        let why = collected.isPostponed ? ", for somebody is sending objects to this repository" : ""
+        throw .invalid(
+          "\(place(of: left)) still has what is to be forgotten\(why); the history is rewritten; forget again to finish, "
+            + "or open the repository when nobody else uses it")
       }
       usleep(100_000)
     }
@@ -201,7 +218,7 @@ private struct Forgetting {
     }
   }
 
-  private func place(of id: ObjectID, isPostponed: Bool) throws(StoreError) -> String {
+  private func place(of id: ObjectID) -> String {
     let pack = backend.packs.openPacks().first { $0.index.position(of: id) != nil }
     return pack.map { $0.path + ".pack" } ?? backend.folder + "/objects"
   }
