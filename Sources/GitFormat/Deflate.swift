@@ -44,8 +44,9 @@ public enum Deflate {
     guard size >= 0, size / greatestRatio <= bytes.count else {
       throw FormatError("zlib stream", "\(bytes.count) bytes cannot hold \(size)")
     }
-    let decompressor = decompressors.take()
-    defer { decompressors.giveBack(decompressor) }
+    let pool = usesFixedCodes(bytes) ? fixedDecompressors : decompressors
+    let decompressor = pool.take()
+    defer { pool.giveBack(decompressor) }
     var consumed = 0
     var result = LIBDEFLATE_BAD_DATA
     let content = [UInt8](unsafeUninitializedCapacity: size) { output, count in
@@ -76,12 +77,22 @@ public enum Deflate {
     return content
   }
 
+  /// Whether a zlib stream begins with a block of fixed codes (RFC 1951, 3.2.3), as most small objects are.
+  private static func usesFixedCodes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count > 2 && bytes[2] >> 1 & 3 == 1
+  }
+
   private static let compressors = levels.map { level in
     Pool(
       make: { libdeflate_alloc_compressor(Int32(level)) }, free: { libdeflate_free_compressor($0) })
   }
-  private static let decompressors = Pool(
-    make: { libdeflate_alloc_decompressor() }, free: { libdeflate_free_decompressor($0) })
+  private static let decompressors = makeDecompressors()
+  /// Their tables stay as they are from one stream to the next, and making those costs more than inflating little.
+  private static let fixedDecompressors = makeDecompressors()
+
+  private static func makeDecompressors() -> Pool {
+    Pool(make: { libdeflate_alloc_decompressor() }, free: { libdeflate_free_decompressor($0) })
+  }
 }
 
 /// What libdeflate works in, kept for the next caller: making one costs more than compressing a small object. Nobody waits

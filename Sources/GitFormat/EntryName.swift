@@ -29,7 +29,7 @@ public struct Path: Hashable, Sendable {
 
   /// `people/ada/phone`; slashes at the ends and double ones count for nothing.
   public init(_ text: some StringProtocol) {
-    names = text.utf8.split(separator: UInt8(ascii: "/")).map { EntryName(Array($0)) }
+    names = Array(text.utf8).split(separator: UInt8(ascii: "/")).map { EntryName(Array($0)) }
   }
 
   public static var root: Path { Path([]) }

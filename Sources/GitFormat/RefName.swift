@@ -4,6 +4,8 @@ public struct RefName: Hashable, Sendable {
 
   /// nil where Git would refuse the name, or where it is neither `HEAD` nor under `refs/`.
   public init?(_ text: String) {
+    var text = text
+    text.makeContiguousUTF8()
     guard text.utf8.elementsEqual("HEAD".utf8) || Self.isWellFormed(Array(text.utf8)) else { return nil }
     self.text = text
   }
@@ -40,7 +42,11 @@ public struct RefName: Hashable, Sendable {
 
 // Git compares bytes. Two spellings of one letter are two names, which String would take for one.
 extension RefName: Comparable, CustomStringConvertible {
-  public static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+  public static func == (left: Self, right: Self) -> Bool {
+    left.text.utf8.withContiguousStorageIfAvailable { left in
+      right.text.utf8.withContiguousStorageIfAvailable { left.elementsEqual($0) } ?? false
+    } ?? false
+  }
   public func hash(into hasher: inout Hasher) {
     var text = text
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

@@ -68,6 +68,12 @@ struct CommitBenchmark {
       "commits-floor-8", 4 * eight.peer / eight.ours, ours: 4 * rate / eight.ours, peer: rate / eight.peer, "commits/s")
   }
 
+  /// For a profiler: eight writers, and nothing else.
+  func runEight() throws {
+    let took = try ours(80_000, writers: 8)
+    say("\(Int(80_000 / took)) commits/s")
+  }
+
   func runPeers() throws {
     let few = 500
     let libgit2 = try interleaved(rounds: 3, { _ in try ours(20_000, writers: 1) / 20_000 }) { _ in

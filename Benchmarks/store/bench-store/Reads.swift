@@ -63,9 +63,9 @@ struct ReadBenchmark {
   static func readOurs(_ path: String, _ seed: Int) throws {
     let paths = numbers(seed).map { Self.path($0) }
     let start = lares_seconds()
-    let backend = try GitBackend(opening: path, cacheBytes: cache / 2)
+    let backend = try GitBackend(opening: path, cacheBytes: cache / 8)
     let repository = Repository(
-      backend, identity: Identity(name: "Ada", email: "ada@home.arpa"), cacheBytes: cache / 2
+      backend, identity: Identity(name: "Ada", email: "ada@home.arpa"), cacheBytes: cache / 8 * 7
     ) { 0 }
     let tree = try repository.branch("main").tree()
     var bytes = 0

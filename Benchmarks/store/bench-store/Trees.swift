@@ -14,11 +14,11 @@ struct TreeBenchmark {
     let path = try place.fresh("merge.git")
     let (base, ours, theirs) = try makeBranches(path)
     let times = try interleaved({ _ in
-      let backend = try GitBackend(opening: path)
+      let repository = try open(path, cacheBytes: 32 << 20)
       let start = lares_seconds()
-      let buffer = ObjectBuffer(over: backend)
+      let buffer = ObjectBuffer(over: repository.objects)
       let result = try TreeMerge.merge(base: base, ours: ours, theirs: theirs, in: buffer)
-      try backend.commit(Batch(objects: buffer.objects))
+      try repository.store(Batch(objects: buffer.objects))
       guard result.conflicts.isEmpty else { throw BenchmarkError("\(result.conflicts.count) conflicts") }
       return lares_seconds() - start
     }) { _ in

@@ -1,5 +1,4 @@
 public import GitFormat
-import Synchronization
 
 /// A repository that is gone with the process: for tests, and for values that only pass through.
 public final class MemoryBackend: Backend {
@@ -13,7 +12,7 @@ public final class MemoryBackend: Backend {
 
   public let format: ObjectFormat
   public let headTarget: RefName
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   public init(format: ObjectFormat = .sha1, headTarget: RefName = .branch("main")!) {
     self.format = format

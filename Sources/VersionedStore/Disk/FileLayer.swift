@@ -1,6 +1,5 @@
 import Glibc
 public import HostSystem
-import Synchronization
 
 /// One change that the store makes to a disk, as `FileLayer` tells it before it is made.
 ///
@@ -63,7 +62,7 @@ public final class FileLayer: Sendable {
   public static let system = FileLayer(observer: nil)
 
   private let observer: Observer?
-  private let numbers = Mutex((files: 0, syncs: 0))
+  private let numbers = Guarded((files: 0, syncs: 0))
 
   public init(observer: Observer?) { self.observer = observer }
 

@@ -168,7 +168,7 @@ public final class GitBackend: Backend {
   // MARK: - Writing
 
   public func commit(_ batch: Batch) throws(StoreError) {
-    guard Set(batch.refs.map(\.name)).count == batch.refs.count else {
+    guard batch.refs.count < 2 || Set(batch.refs.map(\.name)).count == batch.refs.count else {
       throw .invalid("a batch changes a reference twice")
     }
     guard !batch.refs.contains(where: { $0.name == .head }) else {
@@ -189,7 +189,7 @@ public final class GitBackend: Backend {
       if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds)) {
         try checkReferents(of: needed)
       }
-      switch try queue.add(JournalQueue.Item(prepared, after: collection)) {
+      switch queue.add(JournalQueue.Item(prepared, after: collection)) {
       case .done: return
       case .tryAgain:
         refusal = nil

@@ -11,7 +11,7 @@ final class PackFile: Sendable {
   let number: UInt32
   private let indexFile: MappedFile
   private let packFile: MappedFile
-  private let order = Mutex<PackOrder?>(nil)
+  private let order = Guarded<PackOrder?>(nil)
 
   private static let numbers = Atomic<UInt32>(0)
   /// `PACK`, version and count.
@@ -207,12 +207,12 @@ extension PackFile {
     return object
   }
 
-  /// An object that is no delta. A blob that nothing is made of is unlikely to be asked for again, and not kept.
+  /// An object that is no delta. It is kept if a delta is made of it; whoever may ask for the others again keeps them.
   private func whole(_ place: Place, _ wanted: Wanted, _ cache: ObjectCache) throws(StoreError) -> GitObject {
     guard case .object(let kind) = place.entry.content else { throw damaged(place.offset, "it is a delta") }
     let isWanted = place.offset == wanted.offset
     let object = GitObject(kind, try inflate(place, crc: isWanted ? wanted.crc : nil, limit: wanted.limit))
-    if !isWanted || kind != .blob { cache.insert(object, at: cachePlace(place.offset), isWanted ? wanted.id : nil) }
+    if !isWanted { cache.insert(object, at: cachePlace(place.offset), nil) }
     return object
   }
 

@@ -1,7 +1,6 @@
 import GitFormat
 import Glibc
 import HostSystem
-import Synchronization
 
 /// The packs of one `objects/pack` folder, as they come and go: other programs repack while we read.
 final class PackFolder: Sendable {
@@ -27,7 +26,7 @@ final class PackFolder: Sendable {
 
   let path: String
   private let format: ObjectFormat
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   init(_ path: String, _ format: ObjectFormat) {
     self.path = path

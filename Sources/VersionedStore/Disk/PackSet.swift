@@ -32,7 +32,7 @@ public final class PackSet: PackSource {
   /// Where the last object was found: the next one is likely there too.
   private let recent = Atomic<Int>(0)
   /// Those that `info/alternates` names, once they are known; an alternate itself has none.
-  private let alternates: Mutex<[PackSet]?>
+  private let alternates: Guarded<[PackSet]?>
 
   /// As in Git: alternates of alternates of alternates… are followed so far.
   private static let deepestAlternate = 5
@@ -52,7 +52,7 @@ public final class PackSet: PackSource {
     self.format = format
     self.limits = limits
     self.cache = cache
-    self.alternates = Mutex(alternates)
+    self.alternates = Guarded(alternates)
     packFolder = PackFolder(folder + "/pack", format)
     loose = LooseObjects(folder: folder, format: format)
   }

@@ -11,7 +11,7 @@ final class References: Sendable {
   let format: ObjectFormat
   let layer: FileLayer
   /// What `packed-refs` said when the file had this identity.
-  private let packedCache = Mutex<(identity: FileIdentity, refs: [RefName: ObjectID])?>(nil)
+  private let packedCache = Guarded<(identity: FileIdentity, refs: [RefName: ObjectID])?>(nil)
   private let temporaryNumber = Atomic<Int>(0)
 
   init(folder: String, format: ObjectFormat, layer: FileLayer) {

@@ -18,7 +18,9 @@ struct Unpublished {
   }
 
   /// Forgets what is in Git's own files.
-  mutating func drop(upTo offset: Int) {
+  ///
+  /// - Returns: the references that nothing more is said of.
+  mutating func drop(upTo offset: Int) -> Set<RefName> {
     let count = batches.firstIndex { $0.end > offset } ?? batches.count
     var names: Set<RefName> = []
     for (batch, _) in batches[..<count] {
@@ -30,6 +32,7 @@ struct Unpublished {
       if values[name]?.isEmpty == true { values[name] = nil }
     }
     batches.removeFirst(count)
+    return names.filter { values[$0] == nil }
   }
 
   /// Whether the journal has a newer value of a reference than Git's files.

@@ -78,7 +78,8 @@ extension Commit {
   /// The change of a reference that makes this commit its head, with the reflog's words as `git commit` has them.
   func becoming(head reference: RefName, from old: ObjectID?) -> RefChange {
     let kind = old == nil ? "commit (initial)" : parents.count > 1 ? "commit (merge)" : "commit"
-    return RefChange(
-      reference, from: old, to: id, who: committer, why: "\(kind): \(message.prefix { !$0.isNewline })")
+    let summary = object.messageBytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+    let why = "\(kind): \(String(decoding: summary, as: UTF8.self))"
+    return RefChange(reference, from: old, to: id, who: committer, why: why)
   }
 }

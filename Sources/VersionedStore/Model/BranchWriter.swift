@@ -31,7 +31,7 @@ final class BranchWriter: Sendable {
   // Who calls a writer holds its repository.
   private unowned let repository: Repository
   private let reference: RefName
-  private let state = WaitingLock(State())
+  private let state = Guarded(State())
 
   init(_ reference: RefName, in repository: Repository) {
     self.reference = reference
@@ -116,7 +116,7 @@ final class BranchWriter: Sendable {
     let commit = group.last
     let change = commit.becoming(head: reference, from: group.base)
     do {
-      try repository.store(Batch(objects: group.objects, refs: [change]))
+      try repository.backend.commit(Batch(objects: group.objects, refs: [change]))
       repository.remember(commit, at: reference)
       return .success(())
     } catch { return .failure(error) }

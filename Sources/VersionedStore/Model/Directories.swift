@@ -52,12 +52,11 @@ public enum Directories {
       var found: (id: ObjectID, bucket: Bucket)?
       var cursor = TreeCursor(bytes.span.bytes, objects.format)
       while try cursor.next() {
+        if cursor.name.isEqual(name.bytes.span.bytes) { return cursor.entry(named: name) }
         if let number = cursor.bucket {
           if hash == nil { hash = try NameHash(name) }
           let child = try bucket.child(number)
           if let hash, child.holds(hash) { found = (cursor.id, child) }
-        } else if cursor.name.isEqual(name.bytes.span.bytes) {
-          return cursor.entry
         }
       }
       next = found

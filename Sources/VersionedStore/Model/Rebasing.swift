@@ -1,5 +1,4 @@
 import GitFormat
-import Synchronization
 
 /// What a transaction has looked at, so that it can be told whether somebody else's change would have shown it
 /// something else.
@@ -14,7 +13,7 @@ final class ReadLog: Sendable {
     case all
   }
 
-  private let extents = Mutex<[Path: Extent]>([:])
+  private let extents = Guarded<[Path: Extent]>([:])
 
   func note(_ path: Path, _ extent: Extent) {
     extents.withLock { extents in

@@ -1,5 +1,4 @@
 public import GitFormat
-import Synchronization
 
 /// A repository: objects and branches in a back end, and who changes them here.
 ///
@@ -12,8 +11,8 @@ public final class Repository: Sendable {
   public var objects: any ObjectReader { cache }
   let cache: CachedObjects
   private let now: @Sendable () -> Int64
-  private let heads = Mutex<[RefName: Commit]>([:])
-  private let writers = Mutex<[RefName: BranchWriter]>([:])
+  private let heads = Guarded<[RefName: Commit]>([:])
+  private let writers = Guarded<[RefName: BranchWriter]>([:])
 
   /// - Parameters:
   ///   - cacheBytes: how many bytes of directories to keep in memory.

@@ -58,7 +58,9 @@ struct TreeCursor: ~Escapable {
 
   var id: ObjectID { ObjectID(format, bytes.extracting((nameEnd + 1)..<offset)) }
   var entryName: EntryName { EntryName(name.array) }
-  var entry: TreeEntry { TreeEntry(entryName, mode, id) }
+  var entry: TreeEntry { entry(named: entryName) }
+  /// The entry, for one who has its name at hand.
+  func entry(named name: EntryName) -> TreeEntry { TreeEntry(name, mode, id) }
 
   /// The number of the bucket that the entry is; nil where it is an entry as any other.
   var bucket: Int? {

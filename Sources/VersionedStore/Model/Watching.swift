@@ -62,7 +62,7 @@ private final class BranchObserver: Sendable {
   private let path: Path?
   private let pathLimit: Int
   private let onChange: @Sendable (Result<BranchChange, StoreError>) -> Void
-  private let state = WaitingLock(State())
+  private let state = Guarded(State())
 
   init(
     _ repository: Repository, _ reference: RefName?, _ path: Path?, _ pathLimit: Int,

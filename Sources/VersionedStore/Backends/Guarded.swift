@@ -1,7 +1,10 @@
 import HostSystem
 
-/// A lock around a value, at which threads can wait until another has changed the value.
-final class WaitingLock<Value>: @unchecked Sendable {
+/// A value that one thread at a time may look at or change, and at which threads can wait until another has changed it.
+///
+/// Not `Synchronization.Mutex`, whose lock on Linux goes to the thread that waits longest (FUTEX_LOCK_PI): many writers
+/// with short turns would fall into step, each turn with a switch of threads.
+final class Guarded<Value>: @unchecked Sendable {
   private let monitor = Monitor()
   private var value: Value
 

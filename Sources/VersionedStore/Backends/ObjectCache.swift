@@ -1,7 +1,6 @@
 import GitFormat
-import Synchronization
 
-/// Objects that were read, by their names and by their places in packs, within a number of bytes. What is asked for again
+/// Objects that were read or written, by their names and by their places in packs, within a number of bytes. What is asked for again
 /// stays longest: a hand goes round and takes out what was not asked for since it last came by (the clock algorithm,
 /// F. Corbató, 1968), so that one long walk over all objects does not drive out the trees that every walk begins with.
 final class ObjectCache: Sendable {
@@ -16,7 +15,8 @@ final class ObjectCache: Sendable {
 
   private struct Slot {
     var object: GitObject
-    var place: Place
+    /// nil for one that was not read from a pack.
+    var place: Place?
     /// nil as long as it was only read as the base of a delta.
     var id: ObjectID?
     var isWanted = false
@@ -36,7 +36,7 @@ final class ObjectCache: Sendable {
 
   /// The most bytes that are kept.
   let capacity: Int
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// What one object takes beside its bytes: a slot, its numbers in two tables, and what the array and the allocator add.
   private static let overhead = MemoryLayout<Slot?>.stride + 2 * SlotTable.bytesPerSlot + 48
@@ -62,12 +62,10 @@ final class ObjectCache: Sendable {
     return slot?.object
   }
 
-  /// Keeps an object, unless it would take too much of the cache.
+  /// Keeps an object of a pack, unless it would take too much of the cache.
   ///
   /// - Parameter id: nil where it is not known.
   func insert(_ object: GitObject, at place: Place, _ id: ObjectID?) {
-    let size = object.bytes.count + Self.overhead
-    guard size <= capacity / 4 else { return }
     state.withLock { state in
       if let known = state.slot(place) {
         guard let id, state.slots[known]?.id == nil, state.slot(id) == nil else { return }
@@ -75,16 +73,28 @@ final class ObjectCache: Sendable {
         state.ids.insert(known, id.prefix64)
         return
       }
-      while state.used + size > capacity { Self.evictOne(&state) }
-      let number = state.free.popLast() ?? state.slots.count
-      if number == state.slots.count { state.slots.append(nil) }
       // Another copy of the object may have its name already.
-      let id = id.flatMap { state.slot($0) == nil ? $0 : nil }
-      state.slots[number] = Slot(object: object, place: place, id: id)
-      state.places.insert(number, place.key)
-      if let id { state.ids.insert(number, id.prefix64) }
-      state.used += size
+      insert(Slot(object: object, place: place, id: id.flatMap { state.slot($0) == nil ? $0 : nil }), &state)
     }
+  }
+
+  /// Keeps an object that may be of no pack, unless it would take too much of the cache.
+  func insert(_ object: GitObject, _ id: ObjectID) {
+    state.withLock { state in
+      if state.slot(id) == nil { insert(Slot(object: object, place: nil, id: id), &state) }
+    }
+  }
+
+  private func insert(_ slot: Slot, _ state: inout State) {
+    let size = slot.object.bytes.count + Self.overhead
+    guard size <= capacity / 4 else { return }
+    while state.used + size > capacity { Self.evictOne(&state) }
+    let number = state.free.popLast() ?? state.slots.count
+    if number == state.slots.count { state.slots.append(nil) }
+    state.slots[number] = slot
+    if let place = slot.place { state.places.insert(number, place.key) }
+    if let id = slot.id { state.ids.insert(number, id.prefix64) }
+    state.used += size
   }
 
   /// - Precondition: the cache is not empty, as it is not where anything is in use.
@@ -97,7 +107,7 @@ final class ObjectCache: Sendable {
         state.slots[state.hand]?.isWanted = false
         continue
       }
-      state.places.remove(state.hand, slot.place.key)
+      if let place = slot.place { state.places.remove(state.hand, place.key) }
       if let id = slot.id { state.ids.remove(state.hand, id.prefix64) }
       state.slots[state.hand] = nil
       state.free.append(state.hand)

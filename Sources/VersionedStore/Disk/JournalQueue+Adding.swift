@@ -1,0 +1,129 @@
+import GitFormat
+import HostSystem
+
+// Many writers share appends and syncs. Whoever comes while nobody appends, appends for all that wait, as one block; the
+// next may append while that is on its way to the disk. Whoever has appended while nobody syncs, syncs for all that has
+// been appended by then.
+extension JournalQueue {
+  /// Somebody's batch on its way.
+  final class Item {
+    let batch: PreparedBatch?
+    let payload: [UInt8]
+    /// The collection after which the batch was checked.
+    let collection: UInt64?
+    /// Set by whoever refuses, appends or syncs, before that one signals.
+    fileprivate(set) var outcome: Outcome?
+    fileprivate var isAppended = false
+    /// Signalled when there is an outcome, or when it is this one's turn to append or to sync.
+    fileprivate let turn = Semaphore()
+
+    init(_ batch: PreparedBatch, after collection: UInt64) {
+      self.batch = batch
+      self.collection = collection
+      payload = batch.payload
+    }
+
+    init(publishedUpTo offset: Int) {
+      batch = nil
+      collection = nil
+      payload = JournalRecord.payload(publishedUpTo: offset)
+    }
+
+    /// For the one who appends.
+    func refuse(_ outcome: Outcome) { self.outcome = outcome }
+  }
+
+  enum Outcome {
+    case done
+    case failed(StoreError)
+    /// The reference is about to be left to others for a moment.
+    case tryAgain
+  }
+
+  /// Those who wait to be appended, and those who wait to be durable.
+  struct Line {
+    fileprivate var waiting: [Item] = []
+    fileprivate var appended: [Item] = []
+    fileprivate var isAppending = false
+    fileprivate var isSyncing = false
+  }
+
+  /// Waits until an item is on the disk, or refused.
+  func add(_ item: Item) -> Outcome {
+    let isFirst = line.withLock { line in
+      line.waiting.append(item)
+      defer { line.isAppending = true }
+      return !line.isAppending
+    }
+    if !isFirst { item.turn.wait() }
+    while true {
+      if let outcome = item.outcome { return outcome }
+      if item.isAppended { sync(item) } else { append(item) }
+      if item.outcome == nil { item.turn.wait() }
+    }
+  }
+
+  /// Appends all that wait, `own` among them, hands over to one who has come meanwhile, and syncs if nobody does.
+  private func append(_ own: Item) {
+    let items = line.withLock { line in
+      defer { line.waiting = [] }
+      return line.waiting
+    }
+    do throws(StoreError) {
+      try withJournal { () throws(StoreError) in try append(items) }
+    } catch {
+      for item in items where item.outcome == nil { item.outcome = .failed(error) }
+    }
+    let refused = items.filter { $0.outcome != nil && $0 !== own }
+    let (next, syncs) = line.withLock { line in
+      for item in items where item.outcome == nil {
+        item.isAppended = true
+        line.appended.append(item)
+      }
+      line.isAppending = !line.waiting.isEmpty
+      let syncs = !line.isSyncing && !line.appended.isEmpty
+      if syncs { line.isSyncing = true }
+      return (line.waiting.first, syncs)
+    }
+    next?.turn.signal()
+    for item in refused { item.turn.signal() }
+    if syncs { sync(own) }
+  }
+
+  /// Makes durable what is appended, and hands over to one who has appended meanwhile.
+  private func sync(_ own: Item) {
+    let items = line.withLock { line in
+      defer { line.appended = [] }
+      return line.appended
+    }
+    let outcome: Outcome
+    do throws(StoreError) {
+      try syncJournal()
+      outcome = .done
+    } catch { outcome = .failed(error) }
+    let next = line.withLock { line in
+      line.isSyncing = !line.appended.isEmpty
+      return line.appended.first
+    }
+    next?.turn.signal()
+    for item in items {
+      item.outcome = outcome
+      if item !== own { item.turn.signal() }
+    }
+  }
+
+  /// Makes everything that is appended by now durable. After a failure nothing counts as durable any more: the kernel
+  /// may have dropped what it could not write, and would call a second try a success.
+  private func syncJournal() throws(StoreError) {
+    guard !shared.isPoisoned else { throw .poisoned(file: journal.path) }
+    let (end, generation) = monitor.withLock { (state.end, state.generation) }
+    do throws(SystemError) {
+      try journal.file.sync(.journal)
+    } catch {
+      shared.isPoisoned = true
+      throw .system(error)
+    }
+    guard !shared.isPoisoned else { throw .poisoned(file: journal.path) }
+    shared.raiseSyncedEnd(to: end, generation)
+  }
+}
