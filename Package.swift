@@ -181,7 +181,7 @@ let package = Package(
     tests(
       "StoreCommands",
       [
-        "GitFormat", "HostSystem", "lares", "store-server",
+        "GitFormat", "HostSystem", "StoreSync", "VersionedStore", "lares", "store-server",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("Household", ["Wire"]),

@@ -2,7 +2,7 @@ import CHostSystem
 
 /// Both ends of a pipe (pipe2(2)). They are close-on-exec from the first instant, so that a program started meanwhile by
 /// another thread holds no copy.
-public struct Pipe: ~Copyable {
+public struct Pipe: ~Copyable, Sendable {
   public let reading: Descriptor
   public let writing: Descriptor
 

@@ -24,6 +24,6 @@ struct GetCommand: StoreVerb {
     if try !tree.conflicts(at: path).isEmpty {
       printWarning("Note: both sides of a merge changed \(path.words), and this is ours; lares store resolve ends that")
     }
-    try output.write(contents.bytes)
+    try output.write(value: contents.bytes)
   }
 }

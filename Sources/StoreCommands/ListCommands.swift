@@ -13,7 +13,7 @@ struct ListCommand: StoreVerb {
   var recursive = false
   @Flag(name: .shortAndLong, help: "Say mode and hash as well.")
   var long = false
-  @Argument(help: "The directory. Default: the root.")
+  @Argument(help: "The directory.")
   var path = PathArgument(.root)
 
   func perform(_ output: Output) throws {
@@ -65,12 +65,12 @@ struct TreeCommand: StoreVerb {
     commandName: "tree", abstract: "Draw a directory and what is below it.")
   @OptionGroup var read: ReadOptions
   @Option(name: .shortAndLong, help: ArgumentHelp("How many levels to draw.", valueName: "levels"))
-  var depth = 1_000
-  @Argument(help: "The directory. Default: the root.")
+  var depth: Int?
+  @Argument(help: "The directory.")
   var path = PathArgument(.root)
 
   func validate() throws {
-    if depth < 1 { throw ValidationError("--depth is at least 1") }
+    if let depth, depth < 1 { throw ValidationError("--depth is at least 1") }
   }
 
   func perform(_ output: Output) throws {
@@ -86,7 +86,9 @@ struct TreeCommand: StoreVerb {
       let isLast = index == entries.count - 1
       let name = String(decoding: Words.quoted(entry.name.bytes), as: UTF8.self)
       try output.line("\(indent)\(isLast ? "└─ " : "├─ ")\(name)\(entry.mode.isTree ? "/" : "")")
-      if entry.mode.isTree, level < min(depth, Path.maximumDepth), let below = try tree.subtree(Path([entry.name])) {
+      if entry.mode.isTree, level < min(depth ?? .max, Path.maximumDepth),
+        let below = try tree.subtree(Path([entry.name]))
+      {
         try draw(below, indent: indent + (isLast ? "   " : "│  "), level: level + 1, output)
       }
     }

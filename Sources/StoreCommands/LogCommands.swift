@@ -6,7 +6,7 @@ import VersionedStore
 struct LogCommand: StoreVerb {
   static let configuration = CommandConfiguration(
     commandName: "log", abstract: "Tell the history, newest first: a commit a line.",
-    discussion: "A line has the beginning of the commit's hash, when, who, and the first line of the message.")
+    discussion: "A line has the beginning of the commit's hash, when, who, and the subject of the message.")
   @OptionGroup var read: ReadOptions
   @Flag(help: "Print one JSON object a line.")
   var json = false
@@ -16,21 +16,22 @@ struct LogCommand: StoreVerb {
   var all = false
   @Option(
     name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many commits to tell at most.")
-  var count = Int.max
+  var count: Int?
   @Option(help: ArgumentHelp("Nothing that is in the history of this.", valueName: "commit"))
   var excluding: [String] = []
   @Argument(help: "Only commits that changed what is here.")
   var path: PathArgument?
 
   func validate() throws {
-    if count < 0 { throw ValidationError("--count is at least 0") }
+    if let count, count < 0 { throw ValidationError("--count is at least 0") }
   }
 
   func perform(_ output: Output) throws {
     let repository = try read.branch.store.open()
     let heads = all ? try repository.allHeads() : try read.commit(in: repository).map { [$0.id] } ?? []
     let options = LogOptions(
-      limit: count, path: path?.path, excluding: try excluding.map { try Revision.commit($0, in: repository).id })
+      limit: count ?? .max, path: path?.path,
+      excluding: try excluding.map { try Revision.commit($0, in: repository).id })
     try repository.fullHistory().forEachCommit(from: heads, options) { (commit) throws(StoreError) in
       try output.inStore { try commit.print(json: json, full: full, to: $0) }
       return true

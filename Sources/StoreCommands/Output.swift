@@ -13,21 +13,33 @@ final class Output {
     if waiting.count >= Self.pieceLength { try flush() }
   }
 
+  /// A value, of which no copy is made where it is long.
+  func write(value: [UInt8]) throws {
+    guard value.count >= Self.pieceLength else { return try write(value) }
+    try flush()
+    try Self.write(value)
+  }
+
   func line(_ text: String) throws { try write("\(text)\n".utf8) }
 
   /// Hands on what waits. Where nobody reads any more, the process ends as by SIGPIPE, without a word.
   func flush() throws {
-    var bytes = waiting[...]
+    let bytes = waiting
     waiting = []
-    while !bytes.isEmpty {
+    try Self.write(bytes)
+  }
+
+  private static func write(_ bytes: [UInt8]) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
       do throws(SystemError) {
-        bytes = bytes.dropFirst(
-          try systemCall("writing standard output") {
-            bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-          })
+        let count = try systemCall("writing standard output") {
+          rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        }
+        rest = rest.dropFirst(count)
       } catch {
         guard error.code == EPIPE else { throw error }
-        Self.endAsByBrokenPipe()
+        endAsByBrokenPipe()
       }
     }
   }

@@ -60,7 +60,8 @@ enum Netrc {
     while let word = words.popFirst() {
       switch word {
       case "machine", "default":
-        if isHere, user != nil || password != nil { break }
+        // The first entry for the host counts, also where it says too little.
+        if isHere { return nil }
         isHere = word == "default" || words.popFirst() == host
       case "login":
         let value = words.popFirst()

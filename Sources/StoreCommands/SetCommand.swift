@@ -8,7 +8,7 @@ struct SetCommand: StoreVerb {
     commandName: "set", abstract: "Set a value, from the argument or from standard input.",
     discussion: """
       Without a value argument the value is what standard input has, byte by byte. Where the value is as it was, there is \
-      no commit.
+      no commit. A value that begins with a hyphen stands behind --, as in: set balance -- -5
       """)
 
   enum Mode: String, ExpressibleByArgument, CaseIterable {
@@ -20,7 +20,9 @@ struct SetCommand: StoreVerb {
   @OptionGroup var change: ChangeOptions
   @Option(help: "What a checkout makes of it: file, executable or link (the value is its target). Default: as it was.")
   var mode: Mode?
-  @Option(help: ArgumentHelp("Only where the value is this now.", valueName: "value"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Only where the value is this now.", valueName: "value"))
   var ifEquals: String?
   @Flag(help: "Only where there is no value now.")
   var ifAbsent = false

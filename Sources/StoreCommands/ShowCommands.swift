@@ -46,31 +46,32 @@ struct CatCommand: StoreVerb {
     do { object = try repository.objects.object(id) } catch StoreError.missing {
       throw CommandFailure(.absent, "object \(id) is not in this repository")
     }
-    if kind { try output.line("\(object.kind) \(object.bytes.count)") } else { try output.write(object.bytes) }
+    if kind { try output.line("\(object.kind) \(object.bytes.count)") } else { try output.write(value: object.bytes) }
   }
 }
 
 /// `lares store dot`.
 struct DotCommand: StoreVerb {
   static let configuration = CommandConfiguration(
-    commandName: "dot", abstract: "Draw the history: lares store dot | dot -Tsvg.")
+    commandName: "dot", abstract: "Print the history as a graph for Graphviz.",
+    discussion: "lares store dot | dot -Tsvg >history.svg")
   @OptionGroup var store: StoreOptions
   @Option(help: "How many steps back from the newest commits.")
-  var depth = Int.max
+  var depth: Int?
   @Option(name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many commits at most.")
   var count = 1_000
   @Argument(help: "Which commits to begin with. Default: all branches and snapshots.")
   var commits: [String] = []
 
   func validate() throws {
-    if depth < 0 || count < 0 { throw ValidationError("--depth and --count are at least 0") }
+    if depth ?? 0 < 0 || count < 0 { throw ValidationError("--depth and --count are at least 0") }
   }
 
   func perform(_ output: Output) throws {
     let repository = try store.open()
     let heads =
       try commits.isEmpty ? repository.allHeads() : commits.map { try Revision.commit($0, in: repository).id }
-    let graph = try repository.fullHistory().graph(from: heads, depth: depth, limit: count)
+    let graph = try repository.fullHistory().graph(from: heads, depth: depth ?? .max, limit: count)
     let shown = Set(graph.commits.map(\.id))
     var names: [(name: String, id: ObjectID)] = []
     for (prefix, _) in [("refs/heads/", ()), ("refs/tags/", ())] {

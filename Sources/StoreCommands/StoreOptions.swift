@@ -71,7 +71,7 @@ struct ChangeOptions: ParsableArguments {
       discussion: "Also taken from GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL. Default: you.",
       valueName: "who"))
   var author: String?
-  @Option(name: .shortAndLong, help: ArgumentHelp("Why; for the history.", valueName: "text"))
+  @Option(name: .shortAndLong, parsing: .unconditional, help: ArgumentHelp("Why; for the history.", valueName: "text"))
   var message: String?
 
   func validate() throws {

@@ -24,22 +24,22 @@ struct WatchCommand: StoreVerb {
   var initial = false
   @Option(
     name: [.customShort("n", allowingJoined: true), .customLong("count")], help: "How many changes to tell at most.")
-  var count = Int.max
+  var count: Int?
   @Argument(help: "Only changes at or below this.")
   var path: PathArgument?
 
   func validate() throws {
-    if count < 1 { throw ValidationError("--count is at least 1") }
+    if let count, count < 1 { throw ValidationError("--count is at least 1") }
     if all, branch.name != nil { throw ValidationError("--all and --branch exclude each other") }
   }
 
   func perform(_ output: Output) throws {
     let repository = try branch.store.open()
     let name = all ? nil : try branch.branch(in: repository).name
-    let changes = ChangeQueue()
+    let changes = try ChangeQueue()
     let watch = try repository.watch(branch: name, path: path?.path) { changes.add($0) }
     defer { withExtendedLifetime(watch) {} }
-    var left = count
+    var left = count ?? .max
     if initial {
       for change in try state(of: name, in: repository) where left > 0 {
         try tell(change, to: output)
@@ -132,35 +132,27 @@ extension BranchChange.Kind {
 /// Changes on their way from the watch's thread to the one that prints.
 private final class ChangeQueue: Sendable {
   private let waiting = Mutex<[Result<BranchChange, StoreError>]>([])
-  private let bell: (reading: Int32, writing: Int32)
+  private let bell: Pipe
 
-  init() {
-    var ends: [Int32] = [0, 0]
-    pipe(&ends)
-    bell = (ends[0], ends[1])
-  }
-
-  deinit {
-    close(bell.reading)
-    close(bell.writing)
-  }
+  init() throws(SystemError) { bell = try Pipe() }
 
   func add(_ change: Result<BranchChange, StoreError>) {
     waiting.withLock { $0.append(change) }
     var byte: UInt8 = 0
-    _ = write(bell.writing, &byte, 1)
+    _ = write(bell.writing.number, &byte, 1)
   }
 
   /// Waits for the next change; nil when nobody reads standard output any more.
   func next() throws -> Result<BranchChange, StoreError>? {
     while true {
       var polls = [
-        pollfd(fd: bell.reading, events: Int16(POLLIN), revents: 0), pollfd(fd: STDOUT_FILENO, events: 0, revents: 0),
+        pollfd(fd: bell.reading.number, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: STDOUT_FILENO, events: 0, revents: 0),
       ]
       try systemCall("waiting for changes") { poll(&polls, 2, -1) }
       if polls[0].revents != 0 {
         var byte: UInt8 = 0
-        _ = read(bell.reading, &byte, 1)
+        _ = read(bell.reading.number, &byte, 1)
         if let change = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return change }
       } else if polls[1].revents & Int16(POLLERR | POLLHUP) != 0 {
         return nil

@@ -28,6 +28,8 @@ import Testing
       "\"$(printf 'a\\nb')\"", "\"$(printf '.g\\342\\200\\214it')\"",
     ] {
       try expectRefusal(shell, "set \(path) 1", 1, "cannot be a path")
+    }
+    for path in ["''", "..", ".git", ".lares-conflicts/x", long, "\(deep)x"] {
       try expectRefusal(shell, "remove \(path)", 1, "cannot be a path")
       let read = try shell.attempt("lares store get \(path)")
       #expect(read.status == 3, "\(path): \(read.errors)")
@@ -40,16 +42,14 @@ import Testing
     try shell(
       "lares store init; mkdir empty; echo hi >file; git init -q work; lares store init full; lares store set -C full a/b 1"
     )
-    for verb in [
-      "get a", "set a 1", "list", "log", "watch", "dot", "branches", "conflicts", "fetch x", "bundle create f",
-    ] {
-      for folder in ["nowhere", "empty", "file", "file/x"] {
-        try expectRefusal(
-          shell, "\(verb) -C \(folder)", 1, "is not a bare Git repository; make one with lares store init")
-      }
-      try expectRefusal(
-        shell, "\(verb) -C work", 1, "work is a working tree; name its repository: --repository work/.git")
+    let advice = "is not a bare Git repository; make one with lares store init"
+    for verb in ["set a 1", "list", "log", "watch", "dot", "branches", "conflicts", "fetch x", "bundle create f"] {
+      try expectRefusal(shell, "\(verb) -C empty", 1, advice)
     }
+    for folder in ["nowhere", "empty", "file", "file/x"] {
+      try expectRefusal(shell, "get a --repository=\(folder)", 1, advice)
+    }
+    try expectRefusal(shell, "get a -C work", 1, "work is a working tree; name its repository: --repository work/.git")
     try expectRefusal(shell, "get a", 3, "there is nothing at a")
     try expectRefusal(shell, "get a -b side", 3, "there is no branch side")
     try expectRefusal(shell, "list -b side", 3)
@@ -105,9 +105,7 @@ import Testing
     try shell("cp -a store.git whole")
     for damage in damages {
       try shell("rm -rf store.git; cp -a whole store.git; \(damage)")
-      for command in [
-        "get a/b", "list -r", "log", "set a/b 9", "diff", "branches -l", "dot", "snapshot x", "bundle create f",
-      ] {
+      for command in ["get a/b", "log", "set a/b 9", "bundle create f"] {
         let outcome = try shell.attempt("timeout 60 lares store \(command)")
         let isSaid = outcome.status == 0 || outcome.errors.hasPrefix("Error: ") || outcome.errors.contains("\nError: ")
         #expect(

@@ -38,12 +38,16 @@ import Testing
   @Test func commitsAreNamedAsInGit() throws {
     let shell = try sample()
     try shell("lares store snapshot v1; git -C store.git update-ref refs/remotes/nas/main main~1")
-    for name in [
+    let names = [
       "main", "HEAD", "@", "main~2", "main^", "HEAD~1^1", "refs/heads/main", "heads/main", "v1", "v1~1", "nas/main",
-    ] {
+    ]
+    for name in names {
       let git = try shell("git -C store.git rev-parse '\(name)^{commit}'")
       #expect(try shell("lares store log --full -n1 --at '\(name)'").hasPrefix("commit \(git)\n"), "\(name)")
-      #expect(try shell("lares store log --full -n1 --at \(git.prefix(8))").hasPrefix("commit \(git)\n"))
+    }
+    let tag = try shell("git -C store.git rev-parse v1"), head = try shell("git -C store.git rev-parse main")
+    for hash in [tag, "\(tag.prefix(8))", "\(head.prefix(4))", head.uppercased()] {
+      #expect(try shell("lares store log --full -n1 --at \(hash)").hasPrefix("commit \(head)\n"), "\(hash)")
     }
     for (name, status) in ["nope": 3, "main~9": 3, "main^2": 3, "": 1, "~1": 1, "main~x": 1, "main:text": 3]
       as [String: Int32]

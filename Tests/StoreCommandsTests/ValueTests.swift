@@ -48,9 +48,9 @@ import Testing
     #expect(try shell.attempt("lares store set a --if-absent 2").status == 4)
     #expect(try shell.attempt("lares store set a --if-equals 7 2").status == 4)
     #expect(try shell.attempt("lares store set b --if-equals '' 2").status == 4)
-    try shell("lares store set a --if-equals 1 2")
-    #expect(try shell("lares store get a") == "2")
-    #expect(try shell("git -C store.git rev-list --count main") == "2")
+    try shell("lares store set a --if-equals 1 -m '- minus' -- -2; lares store set a --if-equals -2 3")
+    #expect(try shell("lares store get a") == "3")
+    #expect(try shell("git -C store.git log --format=%s main") == "Set a\n- minus\nSet a")
   }
 
   @Test func listsAreThoseOfGit() throws {
