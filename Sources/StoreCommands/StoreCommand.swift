@@ -35,6 +35,11 @@ public struct StoreCommand: ParsableCommand {
           InitCommand.self, CloneCommand.self, FetchCommand.self, PullCommand.self, PushCommand.self,
           BundleCommand.self, ServeRepositoriesCommand.self, PasswordCommand.self,
         ]),
+      CommandGroup(
+        name: "Upkeep",
+        subcommands: [
+          BackupCommand.self, RestoreCommand.self, RetainCommand.self, CollectCommand.self, ForgetCommand.self,
+        ]),
     ])
 
   public init() {}

@@ -39,6 +39,8 @@ public enum StoreError: Error, Equatable, Sendable {
   case tooLarge(String)
   /// A sync of this file has failed, so nothing that needs it counts as stored any more until the store is opened again.
   case poisoned(file: String)
+  /// Somebody brings back what was forgotten here; the second value says where it stands in what was sent.
+  case forgotten(ObjectID, String)
   case system(SystemError)
   /// What was asked makes no sense here; the value says why.
   case invalid(String)
@@ -69,6 +71,9 @@ extension StoreError: CustomStringConvertible {
     case .denied(let what): "not allowed: \(what)"
     case .tooLarge(let what): "too large: \(what)"
     case .poisoned(let file): "an earlier sync of \(file) failed; nothing is stored until the store is opened again"
+    case .forgotten(let id, let place):
+      "\(place) has been forgotten here for good (object \(id)); fetch, and put your own work onto the new history "
+        + "(git rebase --onto), or clone anew"
     case .system(let error): "\(error)"
     case .invalid(let why): why
     }

@@ -35,3 +35,10 @@ func show(_ folder: String) throws {
   for branch in try repository.branches() { say("branch \(branch.name) \(try branch.requireHead().id)\n") }
   try backend.publish()
 }
+
+/// Forgets a path, and writes a line when that is done.
+func forget(_ path: String, in folder: String) throws {
+  let who = Signature(name: "Writer", email: "writer@home.arpa", time: seconds())
+  try open(folder).backend.forget(ForgetRequest(paths: [try ForgottenPath(Path(path))]), who: who)
+  say("00000001\n")
+}

@@ -108,12 +108,14 @@ public enum Bundle {
     let input = BufferedInput(source)
     let header = try BundleHeader(input)
     guard header.format == backend.format else { throw .otherFormat(ours: backend.format, theirs: header.format) }
+    try backend.refuseForgotten(nil, tips: (header.prerequisites.map(\.id) + header.references.map(\.id)))
     for item in header.prerequisites {
       guard try backend.contains(item.id) else {
         throw .invalid("the bundle builds on commit \(item.id) (\(item.comment)), which is not here")
       }
     }
     let pack = try PackReceiver(for: backend, limits: limits).receive(from: input)
+    try backend.refuseForgotten(pack, tips: [])
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
     try ObjectSelection.checkComplete(
       header.references.map(\.id), known: header.prerequisites.map(\.id), cut: backend.shallowCommits, in: objects)

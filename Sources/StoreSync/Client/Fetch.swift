@@ -26,8 +26,10 @@ struct Fetch {
         throw .remote("there is no reference \(refspec.source)")
       }
     }
+    try backend.refuseForgotten(nil, tips: wanted.compactMap(\.id))
     let (pack, shallow) = try receive(Set(wanted.compactMap(\.id)))
     try session.end()
+    try backend.refuseForgotten(pack, tips: [])
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
     try checkComplete(wanted, pack, shallow, objects)
     try collectChanges(wanted, objects, shallow)

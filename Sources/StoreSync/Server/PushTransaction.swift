@@ -36,6 +36,7 @@ struct PushTransaction {
       let objects: any ObjectReader = received.map { Quarantine(pack: $0, base: known) } ?? known
       let visible = try VisibleReferences(backend, policy)
       try refuseByRights(visible)
+      try backend.refuseForgotten(received, tips: accepted.compactMap(\.new))
       try refuseIncomplete(objects, visible)
       try refuseRewinds(objects)
       try refuseByCheck(objects)

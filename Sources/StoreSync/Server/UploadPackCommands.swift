@@ -109,6 +109,7 @@ extension UploadPackServer {
     }
     try packets.line("packfile")
     try packets.send()
+    backend.noteFetch(by: policy.person)
     try plan.sendTelling(to: SideBandWriter(sink, .large, isQuiet: request.options.contains(.noProgress)))
     try packets.write(.flush)
     try packets.send()

@@ -39,6 +39,7 @@ extension UploadPackServer {
     try packets.send()
     let framing: SideBandWriter.Framing =
       capabilities.has("side-band-64k") ? .large : capabilities.has("side-band") ? .small : .none
+    backend.noteFetch(by: policy.person)
     try plan.sendTelling(to: SideBandWriter(sink, framing, isQuiet: request.options.contains(.noProgress)))
     if framing != .none {
       try packets.write(.flush)

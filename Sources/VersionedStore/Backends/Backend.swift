@@ -97,6 +97,15 @@ public protocol Backend: ObjectReader {
   ///
   /// - Throws: as `commit`.
   func adopt(_ pack: ReceivedPack?, refs: [RefChange], shallow: ShallowChange) throws(StoreError)
+  /// Refuses what brings back, or builds on, what was forgotten here and has not been added again.
+  ///
+  /// - Parameters:
+  ///   - pack: what was sent.
+  ///   - tips: objects that references shall name, or that the pack builds on.
+  /// - Throws: `.forgotten`.
+  func refuseForgotten(_ pack: ReceivedPack?, tips: [ObjectID]) throws(StoreError)
+  /// Notes that somebody has fetched from here and so has a copy, for those who want to forget something later.
+  func noteFetch(by who: Signature)
   /// A new folder where a pack can be received; on the file system of the repository where it is on one.
   func makeQuarantine() throws(StoreError) -> String
   /// The repository's packs, for whoever makes another of what is in them; objects may be missing that are not in packs

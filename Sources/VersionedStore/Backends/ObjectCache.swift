@@ -43,6 +43,9 @@ final class ObjectCache: Sendable {
 
   init(capacity: Int) { self.capacity = capacity }
 
+  /// Lets go of everything.
+  func removeAll() { state.withLock { $0 = State() } }
+
   /// How many bytes are in use.
   var used: Int { state.withLock(\.used) }
 

@@ -52,6 +52,9 @@ public final class ReceivedPack: ObjectReader {
 
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool { objects.contains(id) }
 
+  /// The kind of one of its objects, at less cost than its bytes; nil where it is not in it.
+  func kind(_ id: ObjectID) throws(StoreError) -> ObjectKind? { try objects.kindAndSize(id)?.kind }
+
   /// The names of all its objects, in order.
   public var ids: [ObjectID] { objects.allIDs() }
 
@@ -79,6 +82,10 @@ public struct ShallowChange: Equatable, Sendable {
 }
 
 extension Backend {
+  public func refuseForgotten(_ pack: ReceivedPack?, tips: [ObjectID]) throws(StoreError) {}
+
+  public func noteFetch(by who: Signature) {}
+
   public var packSource: (any PackSource)? { nil }
 
   public var shallowCommits: Set<ObjectID> { get throws(StoreError) { [] } }

@@ -55,6 +55,8 @@ public enum SyncPoint: String, Sendable, CaseIterable {
   case packedReferences
   /// The list of commits without parents, and the folder that has it.
   case shallow
+  /// What is forgotten and is being forgotten, and the folder that has it.
+  case forgotten
 }
 
 /// The only way in which the store changes a disk: what it does can be recorded, refused and cut off by a test.

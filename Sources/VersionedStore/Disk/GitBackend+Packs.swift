@@ -13,6 +13,7 @@ extension GitBackend {
   public func adopt(
     _ pack: ReceivedPack?, refs: [RefChange], shallow: ShallowChange
   ) throws(StoreError) {
+    try refuseForgotten(pack, tips: refs.compactMap(\.new))
     let keep: String? = if let pack { try publisher.install(pack) } else { nil }
     do throws(StoreError) {
       if !shallow.isEmpty { try references.changeShallow(shallow) }

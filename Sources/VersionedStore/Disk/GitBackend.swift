@@ -1,6 +1,7 @@
 public import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import Wire
 
 /// A repository that is a bare Git repository on disk.
@@ -19,7 +20,8 @@ public final class GitBackend: Backend {
   public let folder: String
   public let format: ObjectFormat
   /// What was found and put right when the repository was opened.
-  public let recoveryNotes: [String]
+  public var recoveryNotes: [String] { notes.withLock { $0 } }
+  private let notes: Mutex<[String]>
 
   let layer: FileLayer
   let references: References
@@ -67,10 +69,10 @@ public final class GitBackend: Backend {
     queue = JournalQueue(journal: journal, shared: shared, references: references)
     publisher = try Publisher(folder: folder, format: format, queue: queue, references: references, layer: layer)
     if isAlone {
-      recoveryNotes = try publisher.recover()
+      notes = Mutex(try publisher.recover())
       flock(presence.number, LOCK_SH)
     } else {
-      recoveryNotes = []
+      notes = Mutex([])
     }
     try queue.follow()
     self.presence = presence
@@ -80,6 +82,18 @@ public final class GitBackend: Backend {
     thread = PublishingThread(publisher, queue: queue, delayMilliseconds: publishAfterMilliseconds) {
       maintenanceThread.tell()
     }
+    if isAlone { finishForgetting() }
+  }
+
+  /// What was cut off while something was forgotten goes on. What hinders that does not keep others from their data.
+  private func finishForgetting() {
+    let note: String?
+    do throws(StoreError) {
+      note = try resumeForgetting()
+    } catch {
+      note = "what was being forgotten when a process ended is not forgotten yet: \(error)"
+    }
+    if let note { notes.withLock { $0.append(note) } }
   }
 
   deinit {
@@ -144,6 +158,9 @@ public final class GitBackend: Backend {
     if let value = queue.reference(name) { return value }
     return try references.read(name)
   }
+
+  /// Whether a reference only names another one, as `refs/remotes/origin/HEAD` does in a clone of stock Git.
+  public func isSymbolic(_ name: RefName) throws(StoreError) -> Bool { try references.isSymbolic(name) }
 
   public func references(under prefix: String) throws(StoreError) -> [(name: RefName, id: ObjectID)] {
     try queue.follow()
@@ -233,6 +250,15 @@ public final class GitBackend: Backend {
 
   public func publish() throws(StoreError) {
     try publisher.publish()
+  }
+
+  /// Overwrites what the journal held.
+  func eraseJournal() throws(StoreError) {
+    for _ in 0..<100 {
+      try publish()
+      if try queue.erase() { return }
+    }
+    throw .locked(file: "\(folder)/lares/journal", seconds: 0)
   }
 
   public func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch {

@@ -142,6 +142,16 @@ final class Journal {
     end += block.count
   }
 
+  /// Overwrites what earlier uses of the file left in it. Nothing may be in it.
+  func erase() throws(SystemError) {
+    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    let size = try Self.size(of: file)
+    for offset in stride(from: Self.start, to: size, by: zeros.count) {
+      try file.write(Array(zeros.prefix(size - offset)), at: offset)
+    }
+    try file.sync(.journal)
+  }
+
   /// Begins anew. Everything in it has to be published, and known on the disk to be.
   func recycle() throws(SystemError) {
     let next = Self.newGeneration()

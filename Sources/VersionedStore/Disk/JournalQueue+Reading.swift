@@ -69,6 +69,17 @@ extension JournalQueue {
     }
   }
 
+  /// Begins the journal anew and overwrites what was in it; false, with nothing done, where something in it is not
+  /// published.
+  func erase() throws(StoreError) -> Bool {
+    try withJournal { () throws(StoreError) in
+      guard monitor.withLock({ state.unpublished.isEmpty }) else { return false }
+      try beginAnew()
+      try onDisk { () throws(SystemError) in try journal.erase() }
+      return true
+    }
+  }
+
   /// Holding the journal.
   private func beginAnew() throws(StoreError) {
     try onDisk { () throws(SystemError) in try journal.recycle() }

@@ -121,6 +121,9 @@ public final class PackSet: PackSource {
     return Array(found.sorted().prefix(limit))
   }
 
+  /// Lets go of objects in memory.
+  func forgetCache() { cache.removeAll() }
+
   /// The packs of this folder, newest first, looked at again.
   func openPacks() -> [PackFile] { packFolder.current().packs }
 

@@ -65,6 +65,12 @@ final class References: Sendable {
     throw .damaged(file: path(name), "symbolic references go in a circle")
   }
 
+  /// Whether a reference only names another one.
+  func isSymbolic(_ name: RefName) throws(StoreError) -> Bool {
+    guard let bytes = try looseBytes(name) else { return false }
+    return bytes.starts(with: "ref:".utf8)
+  }
+
   /// The file of a reference; nil where there is none, but a folder of references perhaps.
   private func looseBytes(_ name: RefName) throws(StoreError) -> [UInt8]? {
     do {

@@ -39,7 +39,7 @@ extension GitBackend {
   }
 
   /// The commits at a depth that have a parent which is deeper.
-  private func boundary(at depth: Int, from head: ObjectID) throws(StoreError) -> [ObjectID] {
+  func boundary(at depth: Int, from head: ObjectID) throws(StoreError) -> [ObjectID] {
     let shallow = try shallowCommits
     var known: Set<ObjectID> = [head]
     var level = [head]

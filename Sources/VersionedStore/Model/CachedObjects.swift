@@ -58,4 +58,7 @@ final class CachedObjects: ObjectReader {
       }
     }
   }
+
+  /// Lets go of trees; what is being stored stays readable.
+  func removeAll() { trees.removeAll() }
 }

@@ -70,6 +70,12 @@ public final class Repository: Sendable {
     return commit
   }
 
+  /// Lets go of what is kept in memory of a history that is no more.
+  func letGo() {
+    heads.withLock { $0 = [:] }
+    cache.removeAll()
+  }
+
   func remember(_ commit: Commit?, at name: RefName) {
     heads.withLock { heads in
       // Names come and go; what is kept of them is bounded.

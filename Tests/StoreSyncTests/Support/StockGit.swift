@@ -59,6 +59,11 @@ struct StockGit {
     return outcome.output.hasSuffix("\n") ? String(outcome.output.dropLast()) : outcome.output
   }
 
+  /// Removes a folder below the temporary folder.
+  func remove(_ name: String) throws {
+    _ = try runCommand(["rm", "-r", "-f", path(name)], environment: ["PATH": "/usr/bin:/bin"])
+  }
+
   /// Writes a file below the temporary folder.
   func write(_ text: String, to name: String) throws {
     try File.replace(path(name), with: Array(text.utf8), mode: 0o644, durable: false)

@@ -74,3 +74,71 @@ import Testing
     #expect(throws: StoreError.self) { try store.cutHistory(of: .main, keeping: 0, options) }
   }
 }
+
+@Suite struct RetainingTests {
+  /// A branch with a commit a day, each with a snapshot, the last of them today.
+  private func sample(_ format: ObjectFormat = .sha1) throws -> (ForgetSample, now: Int64, days: [ObjectID]) {
+    let sample = try ForgetSample(format)
+    let now: Int64 = 1_763_805_600
+    var days: [ObjectID] = []
+    for day in 0..<10 {
+      let time = now - Int64(9 - day) * 86_400
+      let repository = Repository(sample.store, identity: sample.repository.identity) { time }
+      try repository.mainBranch().set("file", Array("\(day)".utf8), CommitInfo(author: ada, message: "day \(day)\n"))
+      days.append(try #require(try sample.store.reference(.main)))
+      let buffer = ObjectBuffer(over: sample.store)
+      let tag = TagObject(
+        object: days[day], kind: .commit, name: "d\(day)", tagger: Signature(name: "Ada", email: "a", time: time),
+        message: "snapshot\n")
+      let id = try day % 2 == 0 ? buffer.write(.tag, tag.bytes) : days[day]
+      let change = RefChange(RefName("refs/tags/s/d\(day)")!, from: nil, to: id, who: ada, why: "snapshot")
+      try sample.store.commit(Batch(objects: buffer.objects, refs: [change]))
+    }
+    return (sample, now, days)
+  }
+
+  @Test func snapshotsThatNoRuleWantsGoAndBranchesLoseNothing() throws {
+    let (sample, now, days) = try sample()
+    var plan = RetentionPlan()
+    plan.snapshots = "refs/tags/s/"
+    plan.rules = RetentionRules(last: 2, weekly: 2)
+    var options = CollectOptions(now: now)
+    let trial = try sample.store.retain(plan, options, who: ada, isTrial: true)
+    #expect(try sample.store.references(under: "refs/tags/").count == 10)
+    let result = try sample.store.retain(plan, options, who: ada)
+    #expect(result == trial)
+    // 22 November 2025 is a Saturday: the week before ended six days earlier.
+    #expect(result.keptSnapshots.map(\.name.text) == ["refs/tags/s/d3", "refs/tags/s/d8", "refs/tags/s/d9"])
+    #expect(result.droppedSnapshots.count == 7)
+    options.graceSeconds = 0
+    try sample.store.collect(options)
+    #expect(try git(sample.path, "rev-list", "--count", "main") == "10\n")
+    #expect(try sample.store.contains(days[0]))
+    #expect(try sample.fsck() == "")
+  }
+
+  @Test func historyIsCutByCountAndAgeUnlessAnotherBranchNeedsIt() throws {
+    let (sample, now, days) = try sample()
+    var plan = RetentionPlan()
+    plan.branch = .main
+    plan.depth = 2
+    plan.seconds = 3 * 86_400
+    plan.snapshots = "refs/tags/s/"
+    plan.rules = RetentionRules(last: 1)
+    var options = CollectOptions(now: now + 60)
+    options.graceSeconds = 0
+    try sample.repository.createBranch("other", at: days[8])
+    let needed = try sample.store.retain(plan, options, who: ada)
+    #expect(needed.neededBy == [.branch("other")!] && needed.cut == nil && needed.boundary == [days[7]])
+    #expect(try git(sample.path, "rev-list", "--count", "main") == "10\n")
+    try sample.repository.deleteBranch("other")
+    let result = try sample.store.retain(plan, options, who: ada)
+    #expect(result.cut?.boundary == [days[7]])
+    #expect(try git(sample.path, "rev-list", "--count", "main") == "3\n")
+    #expect(try git(sample.path, "show", "s/d9:file") == "9")
+    #expect(try sample.fsck() == "")
+    #expect(throws: StoreError.self) { try sample.store.retain(RetentionPlan(), options, who: ada) }
+    plan.rules = RetentionRules()
+    #expect(throws: StoreError.self) { try sample.store.retain(plan, options, who: ada) }
+  }
+}

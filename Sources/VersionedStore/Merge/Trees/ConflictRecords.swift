@@ -142,7 +142,7 @@ extension ConflictRecords {
   /// The directory for the records of a path, and of what is below it.
   static func place(of path: Path) -> Path { path.names.reduce(Path([folder])) { $0 / escaped($1) } }
 
-  private static func escaped(_ name: EntryName) -> EntryName {
+  static func escaped(_ name: EntryName) -> EntryName {
     MergeConflict.Choice(rawValue: name.text) == nil ? name : EntryName(".lares-" + name.text)
   }
 }

@@ -48,7 +48,7 @@ public struct PathPattern: Hashable, Sendable {
 
   /// One name: a star that fails is given one byte more, and only the last star, so that this takes time in the product of
   /// the lengths.
-  private static func matches(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
+  static func matches(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
     var (p, n) = (0, 0)
     var star: (pattern: Int, name: Int)?
     while n < name.count {
