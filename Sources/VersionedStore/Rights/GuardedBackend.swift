@@ -92,6 +92,11 @@ public final class GuardedBackend: Backend {
     }
   }
 
+  public func refuseForgotten(_ pack: ReceivedPack?, tips: [ObjectID]) throws(StoreError) {
+    try base.refuseForgotten(pack, tips: tips)
+  }
+
+  public func noteFetch(by who: Signature) { base.noteFetch(by: who) }
   public func makeQuarantine() throws(StoreError) -> String { try base.makeQuarantine() }
   public func publish() throws(StoreError) { try base.publish() }
   public func watch(_ onChange: @escaping @Sendable () -> Void) throws(StoreError) -> RefWatch {
