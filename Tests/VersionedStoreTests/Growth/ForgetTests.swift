@@ -180,6 +180,25 @@ import Testing
     #expect(try sample.fsck() == "")
   }
 
+  @Test func theChunksOfALargeValueGoWithIt() throws {
+    let sample = try ForgetSample()
+    let repository = Repository(
+      sample.store, identity: Identity(name: "Lares", email: "lares@home.arpa"), chunks: .test
+    ) { 1_763_800_100 }
+    let branch = try repository.mainBranch()
+    let secret = randomBytes(20_000) + Array(ForgetSample.secret.utf8) + randomBytes(20_000, 2)
+    for (path, bytes) in [("films/secret", secret), ("films/other", randomBytes(30_000, 3)), ("films/secret", [1])] {
+      try branch.set(Path(path), bytes, CommitInfo(author: ada, message: "Set \(path)\n"))
+    }
+    try sample.store.publish()
+    #expect(try !ByteSearch([ForgetSample.secret]).find(in: sample.path).isEmpty)
+    let result = try sample.store.forget(ForgetRequest(paths: [try ForgottenPath("films/secret")]), who: ada)
+    #expect(result.paths == ["films/secret"])
+    #expect(try ByteSearch([ForgetSample.secret]).find(in: sample.path) == [])
+    #expect(try branch.get("films/other") == randomBytes(30_000, 3))
+    #expect(try sample.fsck() == "")
+  }
+
   @Test func othersThatKeepObjectsAreNamedBeforeAnythingChanges() throws {
     let sample = try ForgetSample()
     try sample.set("secret", "\(ForgetSample.secret)\n")

@@ -39,6 +39,11 @@ public struct ForgottenPath: Hashable, Sendable {
 
   init(parts: [Part]) { self.parts = parts }
 
+  /// Where the chunks of a large value are that stands there.
+  var amongChunks: ForgottenPath {
+    ForgottenPath(parts: parts.dropLast() + [.name(ChunkFolder.name)] + parts.suffix(1))
+  }
+
   /// The same place among the conflicts that a merge recorded.
   var amongConflicts: ForgottenPath {
     ForgottenPath(

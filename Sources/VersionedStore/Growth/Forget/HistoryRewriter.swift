@@ -22,7 +22,7 @@ struct HistoryRewriter {
     self.objects = objects
     self.shallow = shallow
     people = PeopleFilter(plan.people)
-    let patterns = plan.patterns + plan.patterns.map(\.amongConflicts)
+    let patterns = plan.patterns.flatMap { [$0, $0.amongChunks, $0.amongConflicts] }
     trees = TreeRewriter(objects, patterns, dropping: plan.objects)
   }
 

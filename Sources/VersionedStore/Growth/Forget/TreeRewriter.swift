@@ -68,7 +68,8 @@ struct TreeRewriter {
     var below: Int?
     switch state.map({ matcher.outcome(entry.name, in: $0) }) ?? .keep {
     case .remove:
-      removed.insert(path / entry.name)
+      // A value's chunks go with its path.
+      if path.last != ChunkFolder.name { removed.insert(path / entry.name) }
       return nil
     case .descend(let next): below = next
     case .keep: break
