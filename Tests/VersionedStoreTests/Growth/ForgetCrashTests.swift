@@ -119,7 +119,8 @@ import Testing
             number % 3 == 0 ? Self.path : Path("notes/\(number % 5)"), "\(ForgetSample.secret) \(number)\n", in: store)
         }
       }
-      let writer = try ChildProcess([Self.program, "count", path, "main"], descriptors: [nil, null.number, null.number])
+      let writer = try ChildProcess(
+        [Self.program, "count", path, "main"], descriptors: [nil, null.number, null.number])
       let forgetter = try ChildProcess(
         [Self.program, "forget", path, "people"], descriptors: [nil, null.number, null.number])
       usleep(UInt32.random(in: 5_000...400_000, using: &generator))
