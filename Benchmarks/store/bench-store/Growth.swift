@@ -3,7 +3,6 @@ import GitFormat
 import Glibc
 import HostSystem
 import VersionedStore
-import Wire
 
 /// What a long history of a small file takes on the disk.
 struct GrowthBenchmark {
