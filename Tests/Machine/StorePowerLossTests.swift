@@ -28,7 +28,7 @@ extension LinuxGuestTests {
       let log = try disk.entries()
       let promises = try StorePromise.all(in: log, of: disk)
       let first = try #require(promises.first)
-      try #require(promises.count > 40)
+      try #require(promises.count > 25)
 
       var images = StoreImages(of: disk, log, promises, mountOptions: mounting.rawValue)
       for cut in cuts(of: log, after: first.time, &random, promises) { images.add(cut, &random) }
@@ -49,12 +49,10 @@ extension LinuxGuestTests {
     ) -> [Int] {
       let flushes = log.indices.filter { $0 > first && log[$0].isFlush }
       if Soak.isOn { return flushes.shuffled(using: &random).prefix(Self.soakFlushes).flatMap { [$0, $0 + 1] } }
-      return (0..<2).flatMap { _ in
-        [
-          promises.randomElement(using: &random)!.time, flushes.randomElement(using: &random)!,
-          Int.random(in: first...log.count, using: &random),
-        ]
-      }
+      return [
+        promises.randomElement(using: &random)!.time, flushes.randomElement(using: &random)!,
+        Int.random(in: first...log.count, using: &random),
+      ]
     }
 
     /// So many that a case takes a quarter of an hour.
@@ -64,7 +62,7 @@ extension LinuxGuestTests {
       let writer = LinuxGuest.built("store-writer")
       let machine = try LinuxGuest(programs: [writer], disk: disk.arguments, seconds: 900)
       try machine.succeed("mkdir /mnt && mount -t ext4 -o \(mounting.rawValue) /dev/vda /mnt")
-      let commits = Soak.count(6, soak: 30)
+      let commits = Soak.count(3, soak: 30)
       let result = try machine.run(
         "\(writer) work /mnt/store.git \(format) \(seed) \(commits) /dev/vda \(disk.notes)", milliseconds: 800_000)
       try #require(result.isSuccess, "\(result.output)")
