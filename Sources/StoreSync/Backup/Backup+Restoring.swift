@@ -137,7 +137,7 @@ private struct Restore {
   private func receive(_ source: BackupPackSource, _ backend: GitBackend) throws(StoreError) -> ReceivedPack? {
     let input = BufferedInput(source)
     guard try !input.peek(1).isEmpty else { return nil }
-    let pack = try PackReceiver(for: backend, limits: options.limits).receive(from: input)?.pack
+    let pack = try PackReceiver(for: backend, limits: options.limits).receive(from: input)
     guard try input.peek(1).isEmpty else { throw BackupRecord.malformed("something follows a pack") }
     return pack
   }
