@@ -99,6 +99,8 @@ public final class GitBackend: Backend {
   deinit {
     thread.end()
     maintenanceThread.end()
+    // Closing is not enough while a child process that was just made has the file open too.
+    flock(presence.number, LOCK_UN)
   }
 
   // MARK: - Objects
