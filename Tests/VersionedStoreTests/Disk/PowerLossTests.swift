@@ -230,8 +230,8 @@ import Testing
       let count = lines.count { $0.contains("sync: .") || $0.contains(".sync(.") || $0.contains(".syncFolder(") }
       if count > 0 { written[name] = count }
     }
-    // Only a journal of a megabyte begins anew.
-    written["Journal.swift"]! -= 1
+    // Only a journal of a megabyte begins anew, and only one who forgets erases one: that has tests of its own.
+    written["Journal.swift"]! -= 2
     #expect(tried == written)
   }
 

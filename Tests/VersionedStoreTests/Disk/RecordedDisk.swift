@@ -18,10 +18,12 @@ final class RecordedDisk: Sendable {
   private let events = Mutex<[Event]>([])
   private let seen = Mutex<Set<SyncCall>>([])
   private let failure = Mutex<Failure?>(nil)
-  /// Syncs by this call are taken for nothing, as if the code had none.
-  private let ignored: SyncCall?
+  /// Syncs by these calls are taken for nothing, as if the code had none.
+  private let isIgnored: @Sendable (SyncCall) -> Bool
 
-  init(ignoring ignored: SyncCall? = nil) { self.ignored = ignored }
+  init(ignoring ignored: SyncCall? = nil) { isIgnored = { $0 == ignored } }
+
+  init(ignoring point: SyncPoint) { isIgnored = { $0.point == point } }
 
   var layer: FileLayer {
     FileLayer { [self] operation throws(SystemError) in
@@ -30,7 +32,7 @@ final class RecordedDisk: Sendable {
       if case .syncing(let call, _, _) = operation {
         if failure == .syncs { throw SystemError("syncing a disk that is gone", code: EIO) }
         seen.withLock { _ = $0.insert(call) }
-        if call == ignored { return }
+        if isIgnored(call) { return }
       }
       record(.operation(operation))
     }

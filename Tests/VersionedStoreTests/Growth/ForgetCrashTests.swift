@@ -30,7 +30,7 @@ import Testing
 
     init(seed: UInt64, ignoring point: SyncPoint? = nil) throws {
       folder = try TemporaryFolder()
-      disk = RecordedDisk(ignoring: point)
+      disk = point.map { RecordedDisk(ignoring: $0) } ?? RecordedDisk()
       let path = folder.path + "/store.git"
       try RepositoryLayout.create(path, format: .sha1, head: .main, layer: disk.layer)
       let store = try GitBackend(opening: path, layer: disk.layer, publishAfterMilliseconds: 1 << 40)
