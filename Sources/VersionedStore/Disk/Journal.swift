@@ -25,9 +25,13 @@ final class Journal {
   private(set) var end = start
   private var allocated: Int
 
-  /// Makes an empty journal.
+  /// Makes an empty journal, whole once it has its name; one that another process made meanwhile is as good.
   static func create(_ path: String, layer: FileLayer) throws(SystemError) {
-    try layer.create(path, with: header(Self.newGeneration()), sync: .newFile)
+    let generation = Self.newGeneration()
+    let temporary = "\(path)-\(generation).new"
+    try layer.create(temporary, with: header(generation), sync: .newFile)
+    do throws(SystemError) { try layer.link(temporary, path) } catch { if error.code != EEXIST { throw error } }
+    try layer.remove(temporary)
   }
 
   /// - Throws: `.damaged` where the file is no journal of this format.

@@ -13,6 +13,8 @@ import Testing
     let folder: TemporaryFolder
     let disk: RecordedDisk
     var commits: [ObjectID] = []
+    /// While the repository was opened that had a batch of which nobody knew whether it is on the disk.
+    var reopened = 0..<0
     /// Branches that are gone after an event.
     var deleted: [(event: Int, name: RefName)] = []
     /// After this event the repository has to be there,
@@ -33,6 +35,10 @@ import Testing
       let layer = disk.layer
       try RepositoryLayout.create(path, format: format, head: .main, layer: layer)
       created = disk.count
+      if seed % 2 == 0 {
+        // As in a repository of stock Git's, which gets what ours needs when it is opened.
+        for name in ["journal", "lock"] { try layer.remove("\(path)/lares/\(name)") }
+      }
       for _ in 0..<2 {
         let store = try GitBackend(opening: path, layer: layer, publishAfterMilliseconds: 1 << 40)
         for _ in 0..<Int.random(in: 4..<9, using: &generator) {
@@ -47,7 +53,9 @@ import Testing
       }
       try tearLog(layer)
       try failToSync(layer)
+      let failed = disk.count
       let store = try GitBackend(opening: path, layer: layer, publishAfterMilliseconds: 1 << 40)
+      reopened = failed..<disk.count
       try store.maintenance.mergePacks(isIdle: true)
       try expireLog(of: store)
       try receive(store, layer)
@@ -244,9 +252,13 @@ import Testing
       let work = try Work(.sha1, seed: seed, ignoring: call)
       var generator = SeededGenerator(seed)
       for number in 0..<15 {
-        // Some are lost at the end: what was done last is done by then.
+        // Some at the end, when what was done last is done, and some while the repository is opened.
         let event =
-          number % 3 == 0 ? work.disk.count : Int.random(in: work.created...work.disk.count, using: &generator)
+          switch number % 3 {
+          case 0: work.disk.count
+          case 1: try #require(work.reopened.randomElement(using: &generator))
+          default: Int.random(in: work.created...work.disk.count, using: &generator)
+          }
         if try work.problem(at: event, using: &generator) != nil { return true }
       }
     }
