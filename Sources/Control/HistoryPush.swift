@@ -17,10 +17,11 @@ public struct HistoryPush {
   private let store: String
   private let commit: String
   private let remote: String
-  private let user: String
-  private let password: String?
+  private let knownHosts: String
   var options = RemoteOptions()
 
+  /// So much of what the other side says stands in `status`, in characters.
+  private static let wordsLimit = 500
   /// How long the other side may say nothing.
   private static let idleSeconds = 60
 
@@ -39,8 +40,7 @@ public struct HistoryPush {
     self.store = store
     self.commit = commit
     self.remote = remote
-    self.user = user
-    self.password = password
+    self.knownHosts = knownHosts
     options.idleSeconds = Self.idleSeconds
     options.gitCommand = attached + ["git"]
     let settings = [
@@ -60,9 +60,20 @@ public struct HistoryPush {
       let result = try client.push(
         [PushSpec(commit, to: ConfigurationStore.main)], from: GitBackend(opening: store), who: who)
       guard let reason = result.outcomes[ConfigurationStore.main] ?? nil else { return .pushed }
-      return reason == PushResult.wouldLose ? .diverged : .failed("it refuses the push: \(reason)")
+      return reason == PushResult.wouldLose
+        ? .diverged : .failed(String("it refuses the push: \(reason)".prefix(Self.wordsLimit)))
     } catch {
-      return .failed("\(error)")
+      return .failed(Self.words(error, knownHosts))
+    }
+  }
+
+  private static func words(_ error: any Error, _ knownHosts: String) -> String {
+    switch error as? StoreError {
+    case .denied(let what): return "\(what); check user and password in [history]"
+    case .remote(let what) where what.contains("Host key verification failed"):
+      return
+        "its SSH host key is not the one of the first contact; if that is right, remove its line from \(knownHosts)"
+    default: return String("\(error)".prefix(wordsLimit))
     }
   }
 }

@@ -111,7 +111,7 @@ final class HistoryPusher {
     return HistoryReport(
       remote: wanted.push, commit: there, pushed: record?.time, waiting: max(0, last - (there ?? 0)), problem: problem,
       next: schedule.due.map { Clock.wall + max(0, $0.milliseconds(since: Clock.now)) / 1_000 },
-      hostKeys: File.owner(of: knownHosts) == nil ? nil : knownHosts)
+      hostKeys: wanted.transport == .ssh && File.owner(of: knownHosts) != nil ? knownHosts : nil)
   }
 
   // MARK: - Doing it

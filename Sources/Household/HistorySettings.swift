@@ -8,6 +8,14 @@ public struct HistorySettings: Sendable, Equatable {
   /// Name of the secret that holds the password or token for an https remote.
   public var password: SecretName?
 
+  public enum Transport: Sendable { case path, https, ssh }
+
+  /// How the repository is reached.
+  public var transport: Transport {
+    if push.hasPrefix("/") || push.hasPrefix("file://") { return .path }
+    return push.hasPrefix("https://") ? .https : .ssh
+  }
+
   public init(push: String, user: String = "git", password: SecretName? = nil) {
     self.push = push
     self.user = user

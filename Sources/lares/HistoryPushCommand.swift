@@ -43,11 +43,3 @@ struct AttachedCommand: ParsableCommand {
     throw SystemError("starting \(words[0])", code: errno)
   }
 }
-
-/// Has this process die with its parent.
-///
-/// - Returns: whether that is still there.
-private func attach(to parent: Int32) -> Bool {
-  Privileges.dieWithParent()
-  return getppid() == parent
-}

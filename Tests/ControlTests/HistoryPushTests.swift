@@ -64,6 +64,8 @@ import Wire
     let first = try wait(router) { $0.commit == 2 }
     #expect(first.remote == remote && first.waiting == 0 && first.problem == nil && first.pushed != nil)
     #expect(try tip(remote)?.hex == router.history()[0].id)
+    let words = try runCommand([RunningControl.program, "status", "--run", router.folder.folders.run])
+    #expect(words.output.contains("History to \(remote): commit 2 was pushed "), "\(words.output)")
     // One that may still revert does not leave the router.
     try router.commit(Self.text(remote, note: "# maybe\n"), window: 30)
     usleep(500_000)
@@ -246,7 +248,7 @@ import Wire
     let url = "https://127.0.0.1:\(server.addresses[0].port)/copy"
     let wrong = push.run(url, password: "battery staple") { $0.certificateFile = folder + "/authority.pem" }
     guard case .failed(let why) = wrong else { throw ControlError.failed("\(wrong)") }
-    #expect(why.contains("not allowed") && !why.contains("battery"))
+    #expect(why.contains("check user and password in [history]") && !why.contains("battery"))
     guard case .failed = push.run(url, password: "correct horse", { _ in }) else {
       throw ControlError.failed("a server that nobody vouches for was believed")
     }
@@ -271,5 +273,19 @@ import Wire
     for word in ["BatchMode=yes", "accept-new", "UserKnownHostsFile=\"\(folder)/known hosts\"", "-p 2222 git@nas "] {
       #expect(words.contains(word), "\(words)")
     }
+  }
+
+  @Test func anotherHostKeyIsToldWithWhatToDo() throws {
+    let push = try Push()
+    let outcome = push.run("git@nas:copy.git") { options in
+      options.sshCommand = [
+        "sh", "-c", "echo '@@@@ WARNING' >&2; echo 'Host key verification failed.' >&2; exit 255", "ssh",
+      ]
+    }
+    let file = push.folder.path + "/known hosts"
+    #expect(
+      outcome
+        == .failed(
+          "its SSH host key is not the one of the first contact; if that is right, remove its line from \(file)"))
   }
 }

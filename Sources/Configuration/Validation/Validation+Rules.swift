@@ -103,10 +103,10 @@ extension Validation {
   }
 
   private mutating func checkHistory() {
-    guard let history = model.history, history.password != nil, !history.push.hasPrefix("https://") else { return }
+    guard let history = model.history, history.password != nil, history.transport != .https else { return }
     report(
       ["history", "password"], "a password is for https only",
-      hint: history.push.hasPrefix("/") || history.push.hasPrefix("file://")
+      hint: history.transport == .path
         ? "leave it out: a folder needs none" : "leave it out: SSH goes by the keys of the user that control runs as")
   }
 
