@@ -198,6 +198,6 @@ let package = Package(
     tests("NameService", ["HostSystem", "Household", "Wire", "CNameService", "CAllocationCount"]),
     tests(
       "Control",
-      ["Configuration", "GitFormat", "HostSystem", "Household", "VersionedStore", "Wire", "lares"]),
+      ["Configuration", "GitFormat", "HostSystem", "Household", "StoreSync", "VersionedStore", "Wire", "lares"]),
   ]
 )

@@ -56,6 +56,10 @@ struct ConfigurationSources: Sendable {
         diagnostic.problem = "this is no value for the key \(TOMLValue.key(secret))"
         diagnostic.expected = SecretName.expected
         diagnostic.hint = SecretName.hint
+      } else if error.keys.last == "push" {
+        // An address without quotes may have a password in it.
+        diagnostic.problem = "this is no value for the key push"
+        diagnostic.hint = "write \(GitRemote.expected)"
       }
       return diagnostic
     }

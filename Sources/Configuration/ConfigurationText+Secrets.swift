@@ -19,9 +19,9 @@ extension ConfigurationText {
     guard let equals = line.firstIndex(of: "=") else { return nil }
     let key = line[..<equals].split { $0.isWhitespace || $0 == "." || $0 == "\"" || $0 == "'" || $0 == "{" }.last
     let value = line[line.index(after: equals)...].drop(while: \.isWhitespace)
-    guard let key, HouseholdSchema.secretKeys.contains(String(key)), !value.isEmpty, value.first != "{" else {
-      return nil
-    }
+    guard let key, !value.isEmpty, value.first != "{" else { return nil }
+    let isAddress = key == "push" && GitRemote.hasPassword(value.filter { $0 != "\"" && $0 != "'" })
+    guard isAddress || HouseholdSchema.secretKeys.contains(String(key)) else { return nil }
     return Diagnostic(
       file: file, line: number, column: 1, path: String(key), problem: "a secret does not stand in the configuration",
       expected: SecretName.expected, hint: SecretName.hint)

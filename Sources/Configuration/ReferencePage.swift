@@ -127,5 +127,10 @@ public enum ReferencePage {
 
     [log]
     remote = "192.168.77.10"
+
+    [history]
+    push = "https://git.example/alice/router.git"
+    user = "alice"
+    password = { secret = "git" }
     """
 }

@@ -15,10 +15,13 @@ public struct StatusReport: Codable, Sendable {
   public var uplinks: [UplinkFact]
   public var links: [LinkFact]
   public var paused: [PauseFact]
+  /// Where the history is pushed; nil: nowhere.
+  public var history: HistoryReport?
 
   /// Everything that is wrong now, a sentence each.
   public var problems: [String] {
-    (diagnosis.map { [$0] } ?? []) + daemons.flatMap { daemon in daemon.problems.map { "\(daemon.name): \($0)" } }
+    [diagnosis].compactMap(\.self) + daemons.flatMap { daemon in daemon.problems.map { "\(daemon.name): \($0)" } }
+      + [history?.problem].compactMap(\.self)
   }
 }
 

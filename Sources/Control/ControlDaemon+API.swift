@@ -232,7 +232,9 @@ extension ControlDaemon {
   private func secret(_ method: String, _ rest: [String], _ request: APIRequest) throws -> APIResponse {
     switch (method, rest.count) {
     case ("GET", 0): return try json(secrets.names)
-    case ("PUT", 1): try secrets.set(rest[0], to: body(request, as: SecretRequest.self).value)
+    case ("PUT", 1):
+      try secrets.set(rest[0], to: body(request, as: SecretRequest.self).value)
+      historyPusher.secretHasChanged(rest[0])
     case ("DELETE", 1): try secrets.remove(rest[0])
     default: throw ControlError.notFound("\(method) \(request.head.path)")
     }

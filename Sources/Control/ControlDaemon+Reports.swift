@@ -18,7 +18,8 @@ extension ControlDaemon {
       diagnosis: diagnosis(), checks: checks.values.sorted { $0.path < $1.path },
       uplinks: facts.uplinks.values.values.sorted { $0.name < $1.name },
       links: facts.links.values.values.sorted { $0.interface < $1.interface },
-      paused: pauses.values.values.sorted { $0.device < $1.device })
+      paused: pauses.values.values.sorted { $0.device < $1.device },
+      history: historyPusher.report { try? change.history.number(of: $0) })
   }
 
   /// The failing check that stands on none that fails: checks below a bad one are skipped, so the shortest path wins.

@@ -18,6 +18,7 @@ public final class ControlDaemon {
   private(set) var model: HouseholdModel?
   let facts: FactsInUse
   let logKeeper: LogKeeper
+  let historyPusher: HistoryPusher
   /// What daemons know to be wrong with a household that the configuration's own rules accept.
   let furtherCheck: (HouseholdModel) throws -> Void
 
@@ -54,11 +55,13 @@ public final class ControlDaemon {
   ///   - configurationFolder: holds lares.toml.
   ///   - ownerUser: besides root, who may change things.
   ///   - notes: what `status` is to say of this process, e.g. of its privileges.
-  ///   - sessionProgram: the executable of `lares`, which serves each Git client in a process of its own.
+  ///   - sessionProgram: the executable of `lares`, which serves each Git client in a process of its own, and pushes the
+  ///     history in another.
   ///   - furtherCheck: throws what a daemon would refuse in a household that the configuration's own rules accept.
   public init(
     folders: Folders, configurationFolder: String, ownerUser: UInt32, loop: EventLoop, log: Log, notes: [String] = [],
-    sessionProgram: String = "/proc/self/exe", furtherCheck: @escaping (HouseholdModel) throws -> Void = { _ in }
+    sessionProgram: String = "/proc/self/exe", historyPushes: HistoryPushSettings = HistoryPushSettings(),
+    furtherCheck: @escaping (HouseholdModel) throws -> Void = { _ in }
   ) throws {
     self.furtherCheck = furtherCheck
     self.sessionProgram = sessionProgram
@@ -72,6 +75,8 @@ public final class ControlDaemon {
     let state = folders.state(of: "control")
     stateFolder = state
     secrets = try SecretStore(folder: state + "/secrets")
+    historyPusher = HistoryPusher(
+      folder: state, secrets: secrets, program: sessionProgram, settings: historyPushes, loop: loop, log: log)
     configuration = try FactWriter(FactKinds.configuration, in: folders, loop: loop)
     pauses = try FactWriter(FactKinds.pauses, in: folders, loop: loop)
     status = try FactWriter(FactKinds.daemon("control"), in: folders, loop: loop)
@@ -184,9 +189,10 @@ public final class ControlDaemon {
     try configuration.set("head", ConfigurationFact(commit: number, files: files, folder: candidate.folder))
     logKeeper.apply(parsed.log, host: "\(parsed.routerName).\(parsed.domain)")
     serveMetrics(parsed.metrics)
+    historyPusher.apply(parsed.history)
   }
 
-  /// Keeps what is in force for good beside the store, so that the router can run without it.
+  /// Keeps what is in force for good beside the store, so that the router can run without it, and has it pushed.
   private func keepLastGood() {
     guard change.window(now: Clock.now) == nil, headProblem == nil, let head = try? change.head() else { return }
     do {
@@ -194,6 +200,7 @@ public final class ControlDaemon {
     } catch {
       log.error("a copy of the configuration in force could not be kept: \(error)")
     }
+    if change.history.problem == nil, let id = head.id { historyPusher.want(id) }
   }
 
   /// Runs what reads or changes the history. Where the store turns out to be damaged, it is opened again, which moves a

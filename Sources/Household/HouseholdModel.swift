@@ -19,12 +19,15 @@ public struct HouseholdModel: Sendable, Equatable {
   public var names: NameSettings
   public var metrics: MetricsSettings?
   public var log: LogSettings
+  /// nil: the history stays on the router.
+  public var history: HistorySettings?
 
   public init(
     domain: DomainName, routerName: String = "router", uplinks: [UplinkSettings] = [], networks: [Network] = [],
     devices: [Device] = [], people: [Person] = [], forwards: [PortForward] = [], allows: [AllowRule] = [],
     addressLists: [AddressList] = [], firewall: FirewallSettings = FirewallSettings(),
-    names: NameSettings = NameSettings(), metrics: MetricsSettings? = nil, log: LogSettings = LogSettings()
+    names: NameSettings = NameSettings(), metrics: MetricsSettings? = nil, log: LogSettings = LogSettings(),
+    history: HistorySettings? = nil
   ) {
     self.domain = domain
     self.routerName = routerName
@@ -39,6 +42,7 @@ public struct HouseholdModel: Sendable, Equatable {
     self.names = names
     self.metrics = metrics
     self.log = log
+    self.history = history
   }
 
   public func network(named name: String) -> Network? { networks.first { $0.name == name } }

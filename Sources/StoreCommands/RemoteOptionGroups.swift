@@ -31,15 +31,7 @@ struct ReachOptions: ParsableArguments {
       return Netrc.credentials(for: host, in: String(decoding: file, as: UTF8.self))
     }
     if progress || isatty(STDERR_FILENO) == 1 { options.progress = { printWarning($0) } }
-    return RemoteClient(try Self.remote(address, person), options: options)
-  }
-
-  /// A folder with a store of ours is served by our own code; other folders need the machine's `git`.
-  private static func remote(_ address: String, _ person: Person) throws -> Remote {
-    let remote = try Remote(address)
-    guard case .path(let folder) = remote, access("\(folder)/lares/journal", F_OK) == 0 else { return remote }
-    let policy = ServerPolicy(person: person.authorNow) { Clock.wall }
-    return .backend(try GitBackend(opening: folder), policy)
+    return RemoteClient(try Remote(address, openedBy: person.authorNow) { Clock.wall }, options: options)
   }
 
   /// An address as it stands in a configuration: what is a path here is one from the root there.

@@ -28,7 +28,8 @@ struct Lares: ParsableCommand {
       CommandGroup(
         name: "Run",
         subcommands: [
-          Run.self, Serve.self, SSHCommand.self, StoreSessionCommand.self, Teardown.self,
+          Run.self, Serve.self, SSHCommand.self, StoreSessionCommand.self, HistoryPushCommand.self,
+          AttachedCommand.self, Teardown.self,
         ]),
     ])
 }

@@ -29,10 +29,22 @@ struct Status: ParsableCommand {
     if report.candidateDiffers {
       lines.append("lares.toml has changes that are not in force (lares diff, then lares commit).")
     }
+    if let history = report.history { lines.append(words(history)) }
     lines += report.paused.map { pause in
       "Paused: \(pause.device), by \(pause.by), \(pause.until.map { "ends \(Words.inFuture($0, now: Clock.wall))" } ?? "until resumed")"
     }
     return lines.joined(separator: "\n")
+  }
+
+  private func words(_ history: HistoryReport) -> String {
+    let now = Clock.wall
+    let there = history.commit.map { "commit \($0) was pushed \(Words.ago(history.pushed, now: now))" }
+    let waiting =
+      history.waiting == 0 ? nil : "\(history.waiting) commit\(history.waiting == 1 ? " waits" : "s wait") to be pushed"
+    let next = history.problem == nil ? nil : history.next.map { "next try \(Words.inFuture($0, now: now))" }
+    let parts = [there ?? "nothing was pushed yet", waiting, next].compactMap(\.self)
+    let keys = history.hostKeys.map { " (SSH host keys as at the first contact: \($0))" } ?? ""
+    return "History to \(history.remote): \(parts.joined(separator: ", "))\(keys)"
   }
 
   private func sections(_ report: StatusReport) -> [String] {

@@ -15,9 +15,7 @@ struct StoreSessionCommand: ParsableCommand {
   @Option var parameters: String
 
   func run() throws {
-    Privileges.dieWithParent()
-    // It may have died before the request.
-    guard getppid() == parent else { return }
+    guard attach(to: parent) else { return }
     signal(SIGPIPE, SIG_IGN)
     let session = try StoreSession(
       service: service, store: store, person: person, parameters: parameters,

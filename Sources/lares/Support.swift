@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 
 /// The value of an environment variable.
 func environmentVariable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
@@ -7,6 +8,14 @@ func environmentVariable(_ name: String) -> String? { getenv(name).map { String(
 func printError(_ text: String) {
   let line = Array((text + "\n").utf8)
   _ = write(STDERR_FILENO, line, line.count)
+}
+
+/// Has this process die with its parent.
+///
+/// - Returns: whether that is still there: it may have died before the request.
+func attach(to parent: Int32) -> Bool {
+  Privileges.dieWithParent()
+  return getppid() == parent
 }
 
 func sleep(milliseconds: UInt32) { usleep(milliseconds * 1_000) }

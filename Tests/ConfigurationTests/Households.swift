@@ -143,6 +143,11 @@ enum Households {
     remote = "[2001:db8::5]:514"
     level = "warning"
 
+    [history]
+    push = "https://git.example:8443/alice/router.git"
+    user = "alice"
+    password = { secret = "git" }
+
     """
 
   static func text(_ main: String) -> ConfigurationText { ConfigurationText(files: ["lares.toml": main]) }

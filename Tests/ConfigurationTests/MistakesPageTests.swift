@@ -68,6 +68,9 @@ import Testing
     Mistake("A method of a later version", "method = \"dhcp\"", "method = \"pppoe\""),
     Mistake("Encrypted DNS, which a later version has", "\"203.0.113.1\"", "\"tls://203.0.113.1\""),
     Mistake("A password in the file", "{ secret = \"metrics\" }", "\"correct horse battery\""),
+    Mistake(
+      "A password in the address of a Git remote", "[dns]",
+      "[history]\npush = \"https://alice:correct-horse@git.example/router.git\"\n\n[dns]"),
     Mistake("A file of a newer Lares", "[household]", "format = 9\n\n[household]"),
   ]
 

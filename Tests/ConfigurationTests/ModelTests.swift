@@ -31,6 +31,7 @@ import Wire
     #expect(model.names.blocklists == ["blocked.txt"])
     #expect(model.metrics == nil && model.firewall == FirewallSettings())
     #expect(model.log == LogSettings(remote: nil, level: .info))
+    #expect(model.history == nil)
   }
 
   @Test func `uplinks, networks and devices take every key`() throws {
@@ -93,6 +94,10 @@ import Wire
     #expect(model.metrics == metrics)
     let collector = SocketAddress(try #require(IPAddress("2001:db8::5")), port: 514)
     #expect(model.log == LogSettings(remote: collector, level: .warning))
+    #expect(
+      model.history
+        == HistorySettings(
+          push: "https://git.example:8443/alice/router.git", user: "alice", password: SecretName("git")))
   }
 
   /// Writes the model by the schema and reads that again: no field is forgotten in either direction.

@@ -24,6 +24,26 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "https://alice:Zebra@git.example/x.git", "https://:Zebra@git.example/x.git", "https://alice:Ze/bra@git.example/x",
+    "ssh://alice:Zebra@git.example/x.git", "alice:Zebra@git.example:x.git", "http://a:Zebra@git.example/x.git",
+    "ftp://a:Zebra@git.example/x.git",
+  ])
+  func isNotRepeatedFromAnAddress(_ address: String) throws {
+    for value in ["\"\(address)\"", "'\(address)'", address, "\"\(address)", "[\"\(address)\"]"] {
+      let text = ConfigurationText(files: ["lares.toml": "[history]\npush = \(value)\n"])
+      let report = text.check()
+      #expect(!report.errors.isEmpty)
+      for error in report.errors {
+        let words = [error.description, error.found ?? "", error.expected ?? "", error.path]
+        #expect(words.allSatisfy { !$0.contains("Ze") && !$0.contains("bra") }, "\(value): \(error)")
+      }
+      guard !value.hasPrefix("[") else { continue }
+      // A push of such a file is refused, on whatever branch.
+      #expect(!text.plainSecrets.isEmpty, "\(value)")
+    }
+  }
+
   @Test func isToldWhatToWrite() throws {
     let text = "[metrics]\ntoken = hunter2\n[dns]\nupstream = hunter2\n"
     let errors = ConfigurationText(files: ["lares.toml": text]).check().errors.map(\.description)

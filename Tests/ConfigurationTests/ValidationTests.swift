@@ -234,6 +234,40 @@ import Testing
       "36:12: firewall.blocked: there is no address list \"bad\"; did you mean \"bat\"?"),
   ]
 
+  static let expectedRemote =
+    "\"https://…\", \"ssh://user@host/path\", \"user@host:path\" or a path from the root"
+
+  static func remote(_ address: String, _ answer: String) -> Case {
+    Case(adding: "[history]\npush = \"\(address)\"", "36:8: history.push: \(answer)")
+  }
+
+  static let remotes: [Case] = [
+    remote(
+      "https://alice:correct-horse@git.example/x",
+      "a password does not stand in an address; write user = \"NAME\" and password = { secret = \"NAME\" } beside it, "
+        + "and store the value with: lares secret set NAME"),
+    remote(
+      "https://alice@git.example/x", "a name does not stand in an https address; write it as user = \"NAME\""),
+    remote(
+      "http://git.example/x", "http can be read and changed by everybody on the way; use https:// or ssh://"),
+    remote("ftp://git.example/x", "repositories are reached by https, SSH or a path; use \(expectedRemote)"),
+    remote("ssh://-oProxyCommand=x/y", "the address needs a host and a path; use \(expectedRemote)"),
+    remote("https://git.example", "the address needs a host and a path; use \(expectedRemote)"),
+    remote("copies/router.git", "this is no address of a repository; use \(expectedRemote)"),
+    remote("git@host:", "this is no address of a repository; use \(expectedRemote)"),
+    remote(
+      "https://git.example/x y",
+      "an address has no spaces or control characters, and at most 1000 bytes; use \(expectedRemote)"),
+    Case(
+      adding: "[history]\npush = \"ssh://git@git.example/x\"\npassword = { secret = \"git\" }",
+      "37:12: history.password: a password is for https only; "
+        + "leave it out: SSH goes by the keys of the user that control runs as"),
+    Case(
+      adding: "[history]\nuser = \"alice\"",
+      "35:2: history: the key \"push\" is missing; for example: "
+        + "push = \"ssh://git@host/path.git\""),
+  ]
+
   static let services: [Case] = [
     Case(
       "\"203.0.113.1\"", "\"192.168.78.1\"",
@@ -271,7 +305,7 @@ import Testing
         + "did you mean \"warning\"?"),
   ]
 
-  @Test(arguments: uplinks + networks + devices + namesCases + rules + services)
+  @Test(arguments: uplinks + networks + devices + namesCases + rules + services + remotes)
   func `a rule that is broken is told with its place and what to do`(_ test: Case) {
     #expect(Households.smallest.contains(test.right))
     let found = Households.diagnostics(replacing: test.right, with: test.wrong)

@@ -42,7 +42,10 @@ final class RunningControl: @unchecked Sendable {
   /// The repository with the configuration's history.
   var store: String { state + "/config.git" }
 
-  init(_ text: String = RunningControl.text) throws {
+  private let pushes: HistoryPushSettings
+
+  init(_ text: String = RunningControl.text, pushes: HistoryPushSettings = HistoryPushSettings()) throws {
+    self.pushes = pushes
     folder = try TemporaryFolder()
     client = ControlClient(folders: folder.folders)
     for path in [config, folder.folders.state, folder.folders.run] { try File.makeFolder(path) }
@@ -70,11 +73,12 @@ final class RunningControl: @unchecked Sendable {
   }
 
   func start() throws {
-    var ends: [Int32] = [0, 0]
-    try systemCall("making a pipe") { pipe(&ends) }
-    stop = ends[1]
+    // No child of control holds its end open.
+    let pipe = try Pipe()
+    let reading = try systemCall("making a pipe") { fcntl(pipe.reading.number, F_DUPFD_CLOEXEC, 0) }
+    stop = try systemCall("making a pipe") { fcntl(pipe.writing.number, F_DUPFD_CLOEXEC, 0) }
     unlink(folder.folders.controlSocket)
-    let job = Job(folders: folder.folders, config: config, stop: ends[0])
+    let job = Job(folders: folder.folders, config: config, pushes: pushes, stop: reading)
     var thread = pthread_t()
     pthread_create(
       &thread, nil,
@@ -100,11 +104,13 @@ final class RunningControl: @unchecked Sendable {
 private final class Job: Sendable {
   let folders: Folders
   let config: String
+  let pushes: HistoryPushSettings
   let stop: Int32
 
-  init(folders: Folders, config: String, stop: Int32) {
+  init(folders: Folders, config: String, pushes: HistoryPushSettings, stop: Int32) {
     self.folders = folders
     self.config = config
+    self.pushes = pushes
     self.stop = stop
   }
 
@@ -113,7 +119,8 @@ private final class Job: Sendable {
       let loop = try EventLoop()
       let control = try ControlDaemon(
         folders: folders, configurationFolder: config, ownerUser: geteuid(), loop: loop,
-        log: Log(daemon: "control", minimum: .error), sessionProgram: RunningControl.program)
+        log: Log(daemon: "control", minimum: .error), sessionProgram: RunningControl.program,
+        historyPushes: pushes)
       try loop.watch(stop) { _ in loop.stop() }
       try loop.run()
       withExtendedLifetime(control) {}

@@ -6,7 +6,7 @@ public enum HouseholdSchema {
   /// The tables at the top, in the order of the reference page.
   static let sections: [Section] =
     [household] + [uplinks, networks, people, devices, forwards, allows, addressLists] + [
-      firewall, names, metrics, log,
+      firewall, names, metrics, log, history,
     ]
 
   /// The root of the schema: the keys and tables at the top of the file.

@@ -99,6 +99,15 @@ extension Validation {
         found: "\(zone.domain)", hint: "its names come from the devices and leases of this file")
     }
     checkMetrics(own)
+    checkHistory()
+  }
+
+  private mutating func checkHistory() {
+    guard let history = model.history, history.password != nil, history.transport != .https else { return }
+    report(
+      ["history", "password"], "a password is for https only",
+      hint: history.transport == .path
+        ? "leave it out: a folder needs none" : "leave it out: SSH goes by the keys of the user that control runs as")
   }
 
   private mutating func checkMetrics(_ own: Set<IPAddress>) {

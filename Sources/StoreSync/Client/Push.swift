@@ -31,6 +31,9 @@ public struct PushResult: Equatable, Sendable {
   /// References, each with the reason for which it was not changed; nil: it is as asked.
   public var outcomes: [RefName: String?] = [:]
 
+  /// The reason where the remote's reference has what the new one has not, and nothing forces that.
+  public static let wouldLose = "non-fast-forward; fetch first"
+
   public var isSuccess: Bool { outcomes.values.allSatisfy { $0 == nil } }
 }
 
@@ -110,7 +113,7 @@ private struct PushExchange {
     }
     if let current, try isLoss(of: current, to: spec.source) {
       guard spec.isForced else {
-        result.outcomes[name] = spec.source == nil ? "deleting has to be forced" : "non-fast-forward; fetch first"
+        result.outcomes[name] = spec.source == nil ? "deleting has to be forced" : PushResult.wouldLose
         return nil
       }
       guard try backend.contains(current) else {

@@ -1,3 +1,5 @@
+public import GitFormat
+import Glibc
 public import VersionedStore
 
 /// Where a repository is.
@@ -44,6 +46,13 @@ extension Remote {
     } else {
       self = .path(try Self.checkedPath(text))
     }
+  }
+
+  /// Reads an address; a folder with a store of ours is served by our own code, in the name of this person.
+  public init(_ text: String, openedBy person: Signature, now: @escaping @Sendable () -> Int64) throws(StoreError) {
+    self = try Remote(text)
+    guard case .path(let folder) = self, access("\(folder)/lares/journal", F_OK) == 0 else { return }
+    self = .backend(try GitBackend(opening: folder), ServerPolicy(person: person, now: now))
   }
 
   private static func checkedPath(_ path: String) throws(StoreError) -> String {

@@ -63,7 +63,7 @@ final class ServedFolder {
     var settings = RepositoryServerSettings(listen: [SocketAddress(.v4(IPv4Address(127, 0, 0, 1)), port: 0)])
     settings.passwords = git.path("passwords")
     if isSecure {
-      try Self.makeCertificate(in: git.folder.path)
+      try TestCertificate.make(in: git.folder.path)
       settings.certificate = (git.path("server.pem"), git.path("server.key"))
     }
     let lines = lines
@@ -140,26 +140,5 @@ final class ServedFolder {
     }
     try #require(done)
     return descriptor
-  }
-
-  /// An authority of our own, and what it says of 127.0.0.1.
-  private static func makeCertificate(in folder: String) throws {
-    let null = try Descriptor(opening: "/dev/null", O_RDWR)
-    func openssl(_ arguments: String) throws {
-      let child = try ChildProcess(
-        ["openssl"] + arguments.split(separator: " ").map(String.init),
-        environment: ["PATH": getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"],
-        descriptors: [null.number, null.number, null.number])
-      try #require(try child.wait() == .exited(0), "openssl \(arguments)")
-    }
-    let curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-    try openssl(
-      "req -x509 \(curve) -keyout \(folder)/authority.key -out \(folder)/authority.pem -days 2 -subj /CN=authority")
-    try openssl(
-      "req \(curve) -keyout \(folder)/server.key -out \(folder)/server.csr -subj /CN=server -addext subjectAltName=IP:127.0.0.1"
-    )
-    try openssl(
-      "x509 -req -in \(folder)/server.csr -CA \(folder)/authority.pem -CAkey \(folder)/authority.key -CAcreateserial "
-        + "-copy_extensions copy -days 1 -out \(folder)/server.pem")
   }
 }
