@@ -1,6 +1,5 @@
 import HostSystem
 public import Household
-import StoreSync
 import Wire
 
 /// How pushes of the history are started and how patient they are.
@@ -151,8 +150,8 @@ final class HistoryPusher {
 
   private func end(_ commit: String, of pushed: HistorySettings, _ outcome: HistoryPushOutcome) {
     process = nil
-    schedule.end(succeeded: outcome == .pushed, now: Clock.now)
-    if pushed == wanted { note(outcome, commit, pushed) }
+    let counts = schedule.end(succeeded: outcome == .pushed, now: Clock.now)
+    if counts { note(outcome, commit, pushed) }
     arm()
   }
 

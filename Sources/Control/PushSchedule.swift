@@ -51,17 +51,21 @@ struct PushSchedule: Equatable {
   }
 
   /// The push that was under way has ended.
-  mutating func end(succeeded: Bool, now: Instant) {
+  ///
+  /// - Returns: whether it counts: it was to the remote of now.
+  @discardableResult
+  mutating func end(succeeded: Bool, now: Instant) -> Bool {
     defer { (running, isAbandoned) = (nil, false) }
-    let isNewest = running == wanted && !isAbandoned
-    if succeeded, !isAbandoned { done = running }
-    guard wanted != nil, wanted != done else { return }
-    guard isNewest else {
+    let counts = !isAbandoned
+    if succeeded, counts { done = running }
+    guard wanted != nil, wanted != done else { return counts }
+    if counts, running == wanted {
+      due = now.advanced(milliseconds: min(pauses.longest, pauses.first << min(failures, 20)))
+      failures += 1
+    } else {
       due = now
-      return
     }
-    due = now.advanced(milliseconds: min(pauses.longest, pauses.first << min(failures, 20)))
-    failures += 1
+    return counts
   }
 
   /// Begins anew for another remote. A push that is under way counts no more.
