@@ -189,8 +189,11 @@ import Wire
     let unset = try wait(router) { $0.problem != nil }
     #expect(unset.problem?.contains("set it: lares secret set git") == true)
     let _: [String] = try router.client.send("PUT", "/v1/secrets/git", ["value": secret])
-    for _ in 0..<600 where silence.users.isEmpty { usleep(20_000) }
-    let words = silence.users
+    var words = silence.users
+    for _ in 0..<600 where words.isEmpty {
+      usleep(20_000)
+      words = silence.users
+    }
     #expect(!words.isEmpty && words.allSatisfy { !$0.contains(secret) })
     let late = try wait(router) { $0.problem?.contains("was not done after 1 s") == true }
     #expect(late.waiting == 2)
