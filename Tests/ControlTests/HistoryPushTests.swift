@@ -168,7 +168,10 @@ import Wire
     let silence = try Silence()
     let router = try RunningControl()
     try router.commit(Self.text("ssh://127.0.0.1:\(silence.port)/store.git"))
-    for _ in 0..<600 where silence.users.count < 2 { usleep(50_000) }
+    for _ in 0..<600 {
+      guard silence.users.count < 2 else { break }
+      usleep(50_000)
+    }
     #expect(silence.users.count == 2, "the push, and its ssh")
     let before = Clock.now
     try router.commit(Self.text("ssh://127.0.0.1:\(silence.port)/store.git", note: "# more\n"), window: 30)
@@ -176,7 +179,10 @@ import Wire
     #expect(try router.status().history?.waiting == 3)
     router.end()
     #expect(Clock.now.milliseconds(since: before) < 10_000)
-    for _ in 0..<200 where !silence.users.isEmpty { usleep(50_000) }
+    for _ in 0..<200 {
+      guard !silence.users.isEmpty else { break }
+      usleep(50_000)
+    }
     #expect(silence.users.isEmpty, "they die with control")
   }
 
