@@ -14,7 +14,7 @@ struct TreeBenchmark {
     let path = try place.fresh("merge.git")
     let (base, ours, theirs) = try makeBranches(path)
     let times = try interleaved({ _ in
-      let repository = try open(path, cacheBytes: 32 << 20)
+      let repository = try open(try copy(path), cacheBytes: 32 << 20)
       let start = lares_seconds()
       let buffer = ObjectBuffer(over: repository.objects)
       let result = try TreeMerge.merge(base: base, ours: ours, theirs: theirs, in: buffer)
@@ -22,11 +22,19 @@ struct TreeBenchmark {
       guard result.conflicts.isEmpty else { throw BenchmarkError("\(result.conflicts.count) conflicts") }
       return lares_seconds() - start
     }) { _ in
+      let path = try copy(path)
       let start = lares_seconds()
       try git("-C", path, "-c", "core.fsync=all", "merge-tree", "--write-tree", "ours", "theirs")
       return lares_seconds() - start
     }
     ratio("merge-tree", times.peer / times.ours, ours: times.ours * 1_000, peer: times.peer * 1_000, "ms")
+  }
+
+  /// A repository that nobody has merged in: what a round writes, the next would find.
+  private func copy(_ path: String) throws -> String {
+    let copy = try place.fresh("copy.git")
+    try shell("cp -a \(path) \(copy) && sync -f \(copy)")
+    return copy
   }
 
   private func makeBranches(_ folder: String) throws -> (base: ObjectID, ours: ObjectID, theirs: ObjectID) {

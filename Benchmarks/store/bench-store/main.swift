@@ -4,6 +4,7 @@ import HostSystem
 /// The versioned store beside libgit2, stock Git and the disk itself.
 ///
 /// usage: bench-store [commits] [peers] [reads] [merge] [wide] [growth]
+///        bench-store eight     eight writers and nothing else, for a profiler
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
   switch arguments.first {

@@ -30,6 +30,13 @@ public final class ReceivedPack: ObjectReader {
 
   deinit { Self.remove(folder) }
 
+  /// Makes a folder for a received pack, whose path begins so, and tells its path.
+  static func makeFolder(_ prefix: String) throws(StoreError) -> String {
+    var template = Array("\(prefix)XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw .system(SystemError("making a folder for what is received")) }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// Removes a folder for a received pack, with what is in it.
   public static func remove(_ folder: String) {
     for name in File.list(folder + "/pack") { unlink(folder + "/pack/" + name) }
@@ -91,9 +98,7 @@ extension Backend {
   public var shallowCommits: Set<ObjectID> { get throws(StoreError) { [] } }
 
   public func makeQuarantine() throws(StoreError) -> String {
-    var template = Array("/tmp/lares-received-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw .system(SystemError("making a folder for what is received")) }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    try ReceivedPack.makeFolder("/tmp/lares-received-")
   }
 
   public func adopt(

@@ -16,14 +16,7 @@ struct CollectReflogs {
       guard let first = lines.first, age(first) > min(expiry.seconds, expiry.unreachableSeconds) else { continue }
       let reached = try commitsReached(from: name, lines)
       guard lines.contains(where: { !stays($0, reached) }) else { continue }
-      try backend.queue.whileNobodyWrites { () throws(StoreError) in
-        do throws(StoreError) {
-          guard try backend.references.lock(name) else { return }
-        } catch {
-          if case .locked = error { return }
-          throw error
-        }
-        defer { try? backend.references.unlock(name) }
+      _ = try backend.queue.whileNobodyWrites(holding: name) { () throws(StoreError) in
         let lines = try self.lines(of: name)
         let kept = lines.filter { stays($0, reached) }
         try backend.references.replaceLog(name, kept)

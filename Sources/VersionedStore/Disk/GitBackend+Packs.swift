@@ -5,9 +5,7 @@ import HostSystem
 /// Packs that come from outside.
 extension GitBackend {
   public func makeQuarantine() throws(StoreError) -> String {
-    var template = Array("\(folder)/lares/\(Publisher.incomingPrefix)XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw .system(SystemError("making a folder for what is received")) }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    try ReceivedPack.makeFolder("\(folder)/lares/\(Publisher.incomingPrefix)")
   }
 
   public func adopt(

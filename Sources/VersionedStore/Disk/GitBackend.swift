@@ -1,7 +1,6 @@
 public import GitFormat
 import Glibc
 import HostSystem
-import Synchronization
 import Wire
 
 /// A repository that is a bare Git repository on disk.
@@ -21,7 +20,7 @@ public final class GitBackend: Backend {
   public let format: ObjectFormat
   /// What was found and put right when the repository was opened.
   public var recoveryNotes: [String] { notes.withLock { $0 } }
-  private let notes: Mutex<[String]>
+  private let notes: Guarded<[String]>
 
   let layer: FileLayer
   let references: References
@@ -69,10 +68,10 @@ public final class GitBackend: Backend {
     queue = JournalQueue(journal: journal, shared: shared, references: references)
     publisher = try Publisher(folder: folder, format: format, queue: queue, references: references, layer: layer)
     if isAlone {
-      notes = Mutex(try publisher.recover())
+      notes = Guarded(try publisher.recover())
       flock(presence.number, LOCK_SH)
     } else {
-      notes = Mutex([])
+      notes = Guarded([])
     }
     try queue.follow()
     self.presence = presence
@@ -183,7 +182,7 @@ public final class GitBackend: Backend {
       throw .invalid("HEAD names a branch; change that")
     }
     let prepared = PreparedBatch(batch)
-    guard prepared.payload.count <= JournalRecord.maximumPayload else { return try commitLarge(batch) }
+    guard prepared.payload.count <= JournalRecord.maximumPayload else { return try commitLarge(batch, prepared) }
     try commit(prepared, needing: batch)
   }
 
@@ -213,8 +212,8 @@ public final class GitBackend: Backend {
   }
 
   /// The objects of a large batch go into a pack at once, and only the references through the journal.
-  private func commitLarge(_ batch: Batch) throws(StoreError) {
-    let keep = try install(batch.objects)
+  private func commitLarge(_ batch: Batch, _ prepared: PreparedBatch) throws(StoreError) {
+    let keep = try install(prepared)
     do throws(StoreError) {
       try commit(PreparedBatch(Batch(refs: batch.refs)), needing: batch)
       try publish()
@@ -225,21 +224,17 @@ public final class GitBackend: Backend {
     try publisher.release(keep)
   }
 
-  /// Puts objects into a pack of their own.
+  /// Puts a batch's objects into a pack of their own.
   ///
   /// - Returns: the file that keeps collectors from it until it is released.
-  private func install(_ objects: [NewObject]) throws(StoreError) -> String {
-    var pack = PublishedPack(capacity: objects.reduce(0) { $0 + $1.object.bytes.count })
-    for new in objects {
-      var entry: [UInt8] = []
-      PackEntry.append(new.object.kind, new.object.bytes, level: 1, to: &entry)
-      pack.add(new.id, entry: entry[...])
-    }
+  private func install(_ prepared: PreparedBatch) throws(StoreError) -> String {
+    var pack = PublishedPack(capacity: prepared.payload.count)
+    for (id, place) in prepared.batch.objects { pack.add(id, entry: prepared.payload[place]) }
     return try publisher.install(pack)
   }
 
   public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {
-    let keep = try install(objects)
+    let keep = try install(PreparedBatch(Batch(objects: objects)))
     let hold = ObjectHold { [publisher] in
       // What has come to refer to them meanwhile is seen by every collector then.
       try? publisher.publish()

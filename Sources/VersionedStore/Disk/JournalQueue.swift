@@ -114,6 +114,25 @@ final class JournalQueue: Sendable {
   /// Runs while no process of ours appends anything, having read what there is. Nothing can be published meanwhile.
   func whileNobodyWrites(_ body: () throws(StoreError) -> Void) throws(StoreError) { try withJournal(body) }
 
+  /// The same, with a reference locked.
+  ///
+  /// - Returns: false where somebody is changing the reference; then nothing has run.
+  func whileNobodyWrites(
+    holding name: RefName, _ body: () throws(StoreError) -> Void
+  ) throws(StoreError) -> Bool {
+    try withJournal { () throws(StoreError) in
+      do throws(StoreError) {
+        guard try references.lock(name) else { return false }
+      } catch {
+        if case .locked = error { return false }
+        throw error
+      }
+      defer { try? references.unlock(name) }
+      try body()
+      return true
+    }
+  }
+
   /// What the journal holds and names, durable or not.
   func unpublishedObjects() -> [ObjectID] {
     monitor.withLock {

@@ -1,5 +1,4 @@
 public import GitFormat
-import Synchronization
 
 /// The objects that somebody may know of: what the references reach that the person sees. All others are missing here,
 /// whether they are in the repository or not.
@@ -21,7 +20,7 @@ public final class VisibleObjects: ObjectReader {
 
   private let base: any Backend
   private let mayRead: @Sendable (RefName) -> Bool
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   /// - Parameter mayRead: whether the person sees a reference.
   public init(of base: any Backend, _ mayRead: @escaping @Sendable (RefName) -> Bool) {

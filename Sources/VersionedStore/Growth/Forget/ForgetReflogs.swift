@@ -28,23 +28,13 @@ struct ForgetReflogs {
 
   /// - Returns: false where somebody is changing the reference.
   private func rewrite(_ name: RefName) throws(StoreError) -> Bool {
-    var isDone = false
-    try backend.queue.whileNobodyWrites { () throws(StoreError) in
-      do throws(StoreError) {
-        guard try backend.references.lock(name) else { return }
-      } catch {
-        if case .locked = error { return }
-        throw error
-      }
-      defer { try? backend.references.unlock(name) }
+    try backend.queue.whileNobodyWrites(holding: name) { () throws(StoreError) in
       let path = "\(backend.folder)/logs/\(name)"
       let bytes = try onDisk { () throws(SystemError) in try File.readIfPresent(path) ?? [] }
       let lines = bytes.split(separator: UInt8(ascii: "\n"))
       let kept = lines.compactMap(rewritten)
       if !kept.elementsEqual(lines) { try backend.references.replaceLog(name, kept) }
-      isDone = true
     }
-    return isDone
   }
 
   /// A line `<old> <new> <who>\t<why>` as it is to be; nil where it is to go: it names what is no more, or says nothing
