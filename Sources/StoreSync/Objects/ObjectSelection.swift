@@ -69,8 +69,7 @@ struct ObjectSelection {
     let commits = try paint(wantedCommits, except: knownCommits)
     for commit in commits { try select(commit, .commit) }
     for root in roots { try selectRoot(root) }
-    // Old commits first: then most entries of a tree are found in its parents' trees.
-    for commit in commits.reversed() { try selectTree(of: commit) }
+    for commit in try parentsFirst(commits) { try selectTree(of: commit) }
     seen.formUnion(commits)
   }
 
@@ -133,6 +132,26 @@ struct ObjectSelection {
       }
     }
     return order.filter { isUninteresting[$0] == false }
+  }
+
+  /// The same commits, each behind its parents, whatever clocks say: what a tree shares with the tree of a parent is passed
+  /// over, so that one has to be selected before.
+  private mutating func parentsFirst(_ commits: [ObjectID]) throws(StoreError) -> [ObjectID] {
+    var waiting = Set(commits)
+    var order: [ObjectID] = []
+    order.reserveCapacity(commits.count)
+    // Newest first, as commits are mostly: then the next one seldom has a parent that waits.
+    var open = commits
+    while let commit = open.last {
+      let parents = waiting.contains(commit) ? try link(commit).parents.filter { waiting.contains($0) } : []
+      if parents.isEmpty {
+        open.removeLast()
+        if waiting.remove(commit) != nil { order.append(commit) }
+      } else {
+        open += parents
+      }
+    }
+    return order
   }
 
   // MARK: Trees

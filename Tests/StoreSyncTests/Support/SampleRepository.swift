@@ -19,11 +19,14 @@ final class SampleRepository {
   var signature: Signature { Signature(name: "Ada", email: "ada@home.arpa", time: time, zone: 60) }
 
   /// Stores a commit with these files, each at a path, and lets a reference name it.
+  ///
+  /// - Parameter now: what the committer's clock says; without it, a minute goes by from commit to commit.
   @discardableResult
   func commit(
-    _ files: [String: String], parents: [ObjectID] = [], on reference: String? = nil, message: String = "change"
+    _ files: [String: String], parents: [ObjectID] = [], on reference: String? = nil, message: String = "change",
+    at now: Int64? = nil
   ) throws -> ObjectID {
-    time += 60
+    time = now ?? time + 60
     let buffer = ObjectBuffer(over: backend)
     let tree = try write(files.map { (Array($0.key.split(separator: "/").map(String.init)), $0.value) }, buffer)
     let commit = CommitObject(tree: tree, parents: parents, author: signature, message: message)
