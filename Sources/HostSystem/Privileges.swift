@@ -55,6 +55,19 @@ public enum Privileges {
     return notes
   }
 
+  /// Runs `body` with the rights of another user and the shared group, where root asks: what it makes is that user's.
+  ///
+  /// - Throws: what the body throws, or where the rights cannot be changed.
+  public static func acting<Result>(as user: UInt32, _ body: () throws -> Result) throws -> Result {
+    guard geteuid() == 0, user != 0 else { return try body() }
+    let group = getegid()
+    try systemCall("taking group \(sharedGroup)") { setegid(sharedGroup) }
+    defer { setegid(group) }
+    try systemCall("taking the rights of user \(user)") { seteuid(user) }
+    defer { seteuid(0) }
+    return try body()
+  }
+
   /// Ends this process when its parent ends (PR_SET_PDEATHSIG). Changing the user clears it, so call it after.
   public static func dieWithParent(_ signal: Int32 = 9) {
     _ = lares_prctl(PR_SET_PDEATHSIG, UInt(signal), 0)
