@@ -79,7 +79,11 @@ extension RouterState {
     var options = RestoreOptions(who: Self.signature("lares"))
     let (store, here) = (store, File.owner(of: store) != nil)
     // What has been forgotten here does not come back with an old backup.
-    options.forgotten = { (_) throws(StoreError) in here ? try? GitBackend(opening: store).forgotten : nil }
+    options.forgotten = { (_) throws(StoreError) in
+      // A store that cannot be opened is moved aside, or refuses all else.
+      guard here, let backend = try? GitBackend(opening: store) else { return nil }
+      return try backend.forgotten
+    }
     return try Backup.unpack(
       source, passphrase: passphrase, beside: (folder ?? self.folder) + "/restored", options
     ) { try body(RestorableBackup($0)) }
@@ -105,35 +109,61 @@ extension RouterState {
   public func restore(_ backup: RestorableBackup, _ wishes: RestoreWishes, by control: ControlClient) throws
     -> ChangeReport
   {
+    let size = backup.contents.secrets.values.reduce(0) { $0 + $1.utf8.count }
+    guard size + (backup.contents.hostKeys?.utf8.count ?? 0) <= Self.mostSecretBytes else {
+      throw ControlError.failed(
+        "the secrets have \(size) bytes, too many for a running Lares: stop it and restore then")
+    }
     let store = try GitBackend(opening: store)
-    let incoming = try bring(backup, into: store, Self.signature(wishes.author))
+    let who = Self.signature(wishes.author)
+    let incoming = try bring(backup, into: store, who)
     defer { drop(incoming, of: backup, from: store) }
-    return try withLists(of: backup) {
+    let report: ChangeReport = try withLists(of: backup) {
       try control.send(
         "POST", "/v1/restore",
         RestoreRequest(
           commit: backup.commit.hex, secrets: backup.contents.secrets, hostKeys: backup.contents.hostKeys,
           reason: backup.reason, window: wishes.window, discard: wishes.discard))
     }
+    try bringOthers(of: backup, into: store, who)
+    return report
   }
 
-  /// Stores the backup's history under a name that nobody sees, and those of its other branches and tags that are not
-  /// here.
+  /// What one call of the API takes, in JSON.
+  private static let mostSecretBytes = 400 << 10
+
+  /// Stores the backup's history under a name that nobody sees.
   private func bring(_ backup: RestorableBackup, into store: GitBackend, _ who: Signature) throws -> RefName {
     let name = "\(ConfigurationStore.incomingPrefix)\(backup.commit.hex)-\(ProcessIdentity.current)"
     guard let incoming = RefName(name) else { throw ControlError.failed("\(name) is no name of a reference") }
-    let source = try GitBackend(opening: backup.repository)
-    var specs = [try RefSpec("+\(ConfigurationStore.main):\(incoming)")]
-    let here = try store.references(under: "refs/").map(\.name.text)
-    for (other, _) in try source.references(under: "refs/") where other != ConfigurationStore.main {
-      let isTaken = here.contains { $0 == other.text || $0.hasPrefix("\(other)/") || other.text.hasPrefix("\($0)/") }
-      if !isTaken, !other.text.hasPrefix("refs/lares/") { specs.append(try RefSpec("\(other):\(other)")) }
+    try fetch([RefSpec("+\(ConfigurationStore.main):\(incoming)")], of: backup, into: store, who)
+    return incoming
+  }
+
+  /// Adds the other branches and tags of a backup that are not here, once it is in force.
+  private func bringOthers(of backup: RestorableBackup, into store: GitBackend, _ who: Signature) throws {
+    do {
+      let here = try store.references(under: "refs/").map(\.name.text)
+      let there = try GitBackend(opening: backup.repository).references(under: "refs/").map(\.name.text)
+      let new = there.filter { name in
+        !name.hasPrefix("refs/lares/")
+          && !here.contains { $0 == name || $0.hasPrefix(name + "/") || name.hasPrefix($0 + "/") }
+      }
+      guard !new.isEmpty else { return }
+      try fetch(new.map { name in try RefSpec("\(name):\(name)") }, of: backup, into: store, who)
+    } catch {
+      throw ControlError.failed("the configuration is restored, and other branches and tags are not: \(error)")
     }
+  }
+
+  private func fetch(_ specs: [RefSpec], of backup: RestorableBackup, into store: GitBackend, _ who: Signature) throws {
+    let source = try GitBackend(opening: backup.repository)
     var options = FetchOptions(specs, who: who)
     options.followsTags = false
     let remote = Remote.backend(source, ServerPolicy(person: who, now: { Clock.wall }))
     _ = try RemoteClient(remote).fetch(into: store, options)
-    return incoming
+    let forgotten = try source.forgotten
+    if try store.reference(ConfigurationStore.main) == nil, !forgotten.isEmpty { try store.remember(forgotten) }
   }
 
   /// One that stays is dropped when control starts.
@@ -186,7 +216,8 @@ extension RouterState {
     try change.finishRestore(candidate)
     try keepEdits(candidate, head: change.head(), discard: wishes.discard, backup)
     let store = try GitBackend(opening: change.history.published())
-    let incoming = try bring(backup, into: store, Self.signature(wishes.author))
+    let who = Self.signature(wishes.author)
+    let incoming = try bring(backup, into: store, who)
     defer { drop(incoming, of: backup, from: store) }
     try KnownHosts.add(backup.contents.hostKeys, to: folder)
     let commit = try withLists(of: backup) {
@@ -195,6 +226,7 @@ extension RouterState {
         window: nil, now: Clock.now)
     }
     try change.finishRestore(candidate)
+    try bringOthers(of: backup, into: store, who)
     if let head = try change.head() { try change.history.keepLastGood(head) }
     return ChangeReport(commit: commit.number, id: commit.id, changes: [], confirmWithin: nil)
   }

@@ -29,6 +29,9 @@ extension SecretStore {
   func stage(_ values: [String: String]) throws {
     try forgetStaged()
     try forgetBefore()
+    // Where it is missing, a start takes what is staged for what was to be in use.
+    try File.makeFolder(folder, mode: 0o700)
+    try File.syncFolder(of: folder)
     try File.makeFolder(staged, mode: 0o700)
     var all = values
     for name in names where all[name] == nil { all[name] = try value(of: SecretName(name)) }
