@@ -7,11 +7,12 @@ extension ControlDaemon {
     let window = window(wanted.window)
     try change.requireNoWindow(now: Clock.now)
     try ChangeControl<StoreHistory>.check(window)
-    let edited = try? candidate.read()
-    if wanted.discard != true, let edited, let head = try change.head(), edited != head.files {
+    let files = try usingStore { try change.history.files(at: wanted.commit) }
+    if wanted.discard != true, let edited = try? candidate.read(), edited != files,
+      let head = try change.head(), edited != head.files
+    {
       throw ControlError.candidateDiffers
     }
-    let files = try usingStore { try change.history.files(at: wanted.commit) }
     let model = try checkedPush(files)
     let reason = wanted.reason ?? "Restore a backup"
     let report = try putInForce(model, by: author, window: window, reason: reason) {
