@@ -1,5 +1,6 @@
 import Configuration
 import GitFormat
+import Glibc
 public import HostSystem
 public import Household
 public import StoreSync
@@ -118,12 +119,12 @@ extension RouterState {
     let who = Self.signature(wishes.author)
     let incoming = try bring(backup, into: store, who)
     defer { drop(incoming, of: backup, from: store) }
+    let request = RestoreRequest(
+      commit: backup.commit.hex, secrets: backup.contents.secrets, hostKeys: backup.contents.hostKeys,
+      reason: backup.reason, window: wishes.window, discard: wishes.discard)
     let report: ChangeReport = try withLists(of: backup) {
-      try control.send(
-        "POST", "/v1/restore",
-        RestoreRequest(
-          commit: backup.commit.hex, secrets: backup.contents.secrets, hostKeys: backup.contents.hostKeys,
-          reason: backup.reason, window: wishes.window, discard: wishes.discard))
+      // Control is to know who it really is.
+      try Privileges.acting(as: getuid()) { try control.send("POST", "/v1/restore", request) }
     }
     try bringOthers(of: backup, into: store, who)
     return report
