@@ -233,4 +233,46 @@ import Testing
     #expect(answer.isSuccess, "\(answer.output)")
     #expect(try new.read("state/control/secrets/pppoe") == Self.secret)
   }
+
+  /// What was taken out of the history here stays out, though an old backup has it; and branches come along.
+  @Test func whatIsForgottenDoesNotComeBack() throws {
+    let source = try Source()
+    source.router.end()
+    let line = """
+      set -e; cd '\(source.router.folder.path)'; export HOME=$PWD GIT_CONFIG_NOSYSTEM=1 LARES_STORE='\(source.router.store)'
+      PATH='\(File.folderName(of: RunningControl.program))':$PATH
+      lares store set notes 'the old passphrase'; lares store branches create try
+      lares backup all --passphrase-file '\(source.place.passphrase)' --state '\(source.place.state)' --config config
+      lares store forget --yes notes
+      """
+    let answer = try runCommand(["sh", "-c", line])
+    try #require(answer.isSuccess, "\(answer.output)")
+    let backup = source.router.folder.path + "/all"
+    try source.place.succeed("restore", backup, "--discard")
+    #expect(try source.place.git("log", "--all", "--format=%H", "--", "notes") == "")
+    #expect(try source.place.read("config/lares.toml") == Self.withList)
+    _ = try source.place.git("fsck", "--strict")
+    // Where nothing is known of it, it comes, and so does the branch.
+    let folder = try TemporaryFolder()
+    let new = RouterPlace(folder.path)
+    try new.succeed("restore", backup)
+    #expect(try new.git("show", "try:notes") == "the old passphrase")
+  }
+
+  @Test func onlyOneIsAtWorkOnAState() throws {
+    let folder = try TemporaryFolder()
+    let place = RouterPlace(folder.path)
+    for path in [place.config, place.state, place.run, place.control] { try File.makeFolder(path) }
+    try File.replace(place.config + "/lares.toml", with: Array(RunningControl.text.utf8), durable: false)
+    let words = ["timeout", "5", RunningControl.program, "serve", "control", "--config", place.config]
+    do {
+      let lock = try FileLock(path: place.control + "/lock")
+      let answer = try runCommand(words + ["--state", place.state, "--run", place.run])
+      #expect(answer.ending == .exited(1) && answer.output.contains("another process is at work"), "\(answer.output)")
+      withExtendedLifetime(lock) {}
+    }
+    let control = try place.serve()
+    defer { control.send(SIGKILL) }
+    #expect(try place.status().commit?.number == 1)
+  }
 }
