@@ -22,7 +22,8 @@ extension SecretStore {
         try File.move(before, to: folder)
       }
     }
-    try File.removeTree(undone)
+    // What stays of it is in nobody's way.
+    try? File.removeTree(undone)
   }
 
   /// Prepares the set that has these values, and others that are here as they are. Nothing changes yet.
@@ -52,9 +53,10 @@ extension SecretStore {
   /// Brings back the set from before. Where there is none, nothing happens.
   func putBack() throws(SystemError) {
     guard File.owner(of: before) != nil else { return }
+    try File.removeTree(undone)
     try File.move(folder, to: undone)
     try File.move(before, to: folder)
-    try File.removeTree(undone)
+    try? File.removeTree(undone)
   }
 
   /// The set in use stays.

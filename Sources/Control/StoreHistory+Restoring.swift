@@ -31,11 +31,15 @@ extension StoreHistory {
       if (error as? StoreError)?.needsReopening != true { try? dropRestore() }
       throw error
     }
-    hasUnfinishedRestore = true
+    takeSecrets(of: prepared.tip)
+  }
+
+  /// The branch has moved: what cannot be done now is done at the next start.
+  private mutating func takeSecrets(of commit: ObjectID) {
+    unfinishedRestore = commit.hex
     do {
       try secrets.takeStaged()
     } catch {
-      // The branch has moved: what is left is done at the next start.
       notes.append("the restored secrets could not be taken into use yet: \(error)")
     }
   }
@@ -45,18 +49,21 @@ extension StoreHistory {
     guard !secrets.hasStaged else { return }
     try File.remove(restoreMarkPath)
     try File.syncFolder(of: restoreMarkPath)
-    hasUnfinishedRestore = false
+    unfinishedRestore = nil
     forgetSecretsBefore()
   }
 
   /// Looks at a start whether a restore was cut off, and how far it had come.
-  mutating func settleRestore() throws {
-    let mark = try File.readIfPresent(restoreMarkPath).flatMap { try? JSON.decode(RestoreMark.self, from: $0) }
-    if let id = mark.flatMap({ ObjectID(hex: $0.commit) }), store?.numbers[id] != nil {
-      hasUnfinishedRestore = true
-      try secrets.takeStaged()
-    } else {
-      try dropRestore()
+  mutating func settleRestore() {
+    unfinishedRestore = nil
+    do {
+      let mark = try File.readIfPresent(restoreMarkPath).flatMap { try? JSON.decode(RestoreMark.self, from: $0) }
+      guard let id = mark.flatMap({ ObjectID(hex: $0.commit) }), store?.numbers[id] != nil else {
+        return try dropRestore()
+      }
+      takeSecrets(of: id)
+    } catch {
+      notes.append("what a restore left that was cut off cannot be removed: \(error)")
     }
   }
 
@@ -67,7 +74,7 @@ extension StoreHistory {
 
   /// The secrets from before a restore are kept only while it is provisional.
   mutating func forgetSecretsBefore() {
-    guard mark == nil, store != nil, !hasUnfinishedRestore else { return }
+    guard mark == nil, store != nil, unfinishedRestore == nil else { return }
     do {
       try secrets.forgetBefore()
     } catch {
@@ -96,10 +103,13 @@ extension ChangeControl where History == StoreHistory {
     return prepared.commit
   }
 
-  /// Does what follows from a restore whose commit is in the history: lares.toml becomes what is in force.
+  /// Does what follows from a restore whose commit is in the history: lares.toml becomes what is in force, unless something
+  /// else is so by now.
   mutating func finishRestore(_ candidate: CandidateFiles) throws {
-    guard history.hasUnfinishedRestore, let head = try head() else { return }
-    try candidate.write(head.files, before: (try? candidate.read()) ?? [:])
+    guard let commit = history.unfinishedRestore else { return }
+    if let head = try head(), head.id == commit {
+      try candidate.write(head.files, before: (try? candidate.read()) ?? [:])
+    }
     try history.finishRestore()
   }
 }

@@ -21,8 +21,8 @@ public struct StoreHistory: ConfigurationHistory {
   public private(set) var problem: String?
   /// What happened to it that a person should know, a sentence each.
   public internal(set) var notes: [String] = []
-  /// Whether a restore has moved the branch, and what follows from that has not all been done.
-  var hasUnfinishedRestore = false
+  /// The commit of a restore that has moved the branch, while what follows from that has not all been done.
+  var unfinishedRestore: String?
   let secrets: SecretStore
 
   private var storePath: String { folder + "/config.git" }
@@ -67,7 +67,7 @@ public struct StoreHistory: ConfigurationHistory {
       store = try openOrReplace()
       try importFileHistory()
       if let notes = store?.recoveryNotes { self.notes += notes }
-      try settleRestore()
+      settleRestore()
     } catch {
       store = nil
       problem = "\(error)"
@@ -182,6 +182,8 @@ public struct StoreHistory: ConfigurationHistory {
 
   public mutating func setProvisional(_ provisional: Provisional?) throws {
     if let provisional {
+      // What comes back when it is reverted is what is in use now.
+      try secrets.forgetBefore()
       try File.replace(markPath, with: JSON.encode(provisional), mode: 0o600, durable: true)
     } else {
       // While the mark is there: whoever is cut off here does it again.
@@ -190,7 +192,7 @@ public struct StoreHistory: ConfigurationHistory {
       try File.syncFolder(of: markPath)
     }
     mark = provisional
-    if !hasUnfinishedRestore { forgetSecretsBefore() }
+    forgetSecretsBefore()
   }
 
   /// Refuses to write into files that have been removed under our hands: what is written there is gone with them.

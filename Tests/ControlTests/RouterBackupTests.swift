@@ -112,6 +112,19 @@ import Testing
     #expect(try source.router.history().map(\.number) == [4, 3, 2, 1])
   }
 
+  /// What could not be removed when it was no more needed is not taken for what another change has to go back to.
+  @Test func secretsOfAnEarlierRestoreDoNotComeBack() throws {
+    let router = try RunningControl()
+    let place = RouterPlace(router)
+    try place.setSecret("pppoe", to: "now")
+    try File.makeFolder(router.state + "/secrets.before", mode: 0o700)
+    try File.replace(router.state + "/secrets.before/pppoe", with: Array("stale".utf8), mode: 0o600, durable: false)
+    try router.commit(RunningControl.text + "# another\n", window: 60)
+    let _: ChangeReport = try router.client.send("POST", "/v1/configuration/rollback", [String: String]())
+    #expect(try place.read("state/control/secrets/pppoe") == "now")
+    #expect(File.list(router.state).filter { $0.hasPrefix("secrets") } == ["secrets"])
+  }
+
   /// Where the backup's history goes on from the one that is here, main goes on along it.
   @Test func aLongerHistoryIsFollowed() throws {
     let source = try Source()
