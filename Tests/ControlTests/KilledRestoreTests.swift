@@ -9,7 +9,7 @@ import Wire
 
 /// kill -9 at any moment of a restore leaves what was there, or what was to be: never some of each.
 @Suite struct KilledRestoreTests {
-  private static let rounds = Soak.count(4, soak: 300)
+  private static let rounds = Soak.count(3, soak: 300)
 
   private struct Scene: Equatable {
     var inForce: String?

@@ -149,7 +149,7 @@ import Testing
     let bytes = try File.read(source.backup)
     let broken = source.backup + ".broken"
     var generator = SeededGenerator(Soak.seed(7))
-    for round in 0..<Soak.count(6, soak: 300) {
+    for round in 0..<Soak.count(4, soak: 300) {
       var changed = bytes
       if round % 2 == 0 {
         changed.removeLast(Int.random(in: 1..<bytes.count, using: &generator))
