@@ -17,6 +17,7 @@ public struct StatusReport: Codable, Sendable {
   public var paused: [PauseFact]
   /// Where the history is pushed; nil: nowhere.
   public var history: HistoryReport?
+  public var folders: FoldersReport?
 
   /// Everything that is wrong now, a sentence each.
   public var problems: [String] {
@@ -125,6 +126,25 @@ struct RollbackRequest: Codable {
   var window: Int?
   /// Whether uncommitted changes in lares.toml may be lost.
   var discard: Bool?
+}
+
+struct RestoreRequest: Codable {
+  /// In hexadecimal digits; it is in the store already.
+  var commit: String
+  var secrets: [String: String]
+  /// Lines of a file of SSH servers' keys.
+  var hostKeys: String?
+  var reason: String?
+  var window: Int?
+  /// Whether uncommitted changes in lares.toml may be lost.
+  var discard: Bool?
+}
+
+/// Where a running Lares keeps what lasts: absolute paths.
+public struct FoldersReport: Codable, Sendable {
+  /// With lares.toml.
+  public var configuration: String
+  public var state: String
 }
 
 struct EditRequest: Codable {

@@ -105,7 +105,7 @@ public struct ChangeControl<History: ConfigurationHistory> {
   }
 
   /// Writes a change and its mark in the order that a power cut cannot break.
-  private mutating func put(
+  mutating func put(
     _ newest: Commit, in window: Int?, owner: String, after head: Commit?, now: Instant,
     _ write: (inout History) throws -> Void
   ) throws {

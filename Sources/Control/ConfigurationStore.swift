@@ -9,7 +9,8 @@ import VersionedStore
 /// A number is a commit's place on the line of first parents. Only `append` and `adopt` move the branch, and never back.
 struct ConfigurationStore {
   /// The only branch whose commits are put in force.
-  static let main = RefName.branch("main")!
+  static let mainName = "main"
+  static let main = RefName.branch(mainName)!
   /// References that keep what was pushed and is not decided yet.
   static let incomingPrefix = "refs/lares/incoming/"
   /// So many commits of one push are put in force at most.
@@ -17,8 +18,8 @@ struct ConfigurationStore {
 
   let repository: Repository
   let branch: Branch
-  private var ids: [ObjectID] = []
-  private var numbers: [ObjectID: Int] = [:]
+  private(set) var ids: [ObjectID] = []
+  private(set) var numbers: [ObjectID: Int] = [:]
   /// The commit in force.
   private(set) var head: Commit?
 
@@ -40,7 +41,7 @@ struct ConfigurationStore {
     self.backend = backend
     repository = Repository(
       backend, identity: Identity(name: "lares", email: "lares@lares"), now: { Clock.wall })
-    branch = try repository.branch("main")
+    branch = try repository.branch(Self.mainName)
     // Clients are told what HEAD names.
     _ = try backend.headTarget
     try load()
@@ -93,13 +94,13 @@ struct ConfigurationStore {
     return CommitSummary(try read(ids[number - 1], number: number).commit)
   }
 
-  private func commit(_ id: ObjectID, number: Int) throws -> Commit {
+  func commit(_ id: ObjectID, number: Int) throws -> Commit {
     var (commit, tree) = try read(id, number: number)
     commit.files = try ConfigurationTree.files(of: tree)
     return commit
   }
 
-  private func read(_ id: ObjectID, number: Int) throws -> (commit: Commit, tree: Tree) {
+  func read(_ id: ObjectID, number: Int) throws -> (commit: Commit, tree: Tree) {
     let stored = try repository.commit(id)
     let message = CommitMessage(parsing: stored.message)
     let commit = Commit(
@@ -197,7 +198,7 @@ struct ConfigurationStore {
     for (commit, id) in zip(commits, added) { take(commit, id) }
   }
 
-  private mutating func take(_ commit: Commit, _ id: ObjectID) {
+  mutating func take(_ commit: Commit, _ id: ObjectID) {
     ids.append(id)
     numbers[id] = ids.count
     head = commit

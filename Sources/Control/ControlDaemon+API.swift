@@ -81,6 +81,7 @@ extension ControlDaemon {
     case (_, "configuration", let rest): return try configuration(method, rest, request, caller)
     case ("POST", "git", let rest) where rest.count == 2 && rest[0] == "config":
       return try openSession(rest[1], request, caller)
+    case ("POST", "restore", []): return try json(restore(body(request), by: caller.name))
     case ("POST", "push", []): return try json(push(body(request), by: caller.name))
     case (_, "devices", let rest) where rest.count == 2: return try device(method, rest[0], rest[1], request, caller)
     case (_, "secrets", let rest): return try secret(method, rest, request)

@@ -85,7 +85,7 @@ extension ControlDaemon {
     return report
   }
 
-  private func checkedPush(_ files: [String: String]) throws -> HouseholdModel {
+  func checkedPush(_ files: [String: String]) throws -> HouseholdModel {
     guard files[ConfigurationText.mainFile] != nil else {
       throw ControlError.invalidConfiguration(["\(ConfigurationText.mainFile):1:1: the file is missing"])
     }

@@ -19,7 +19,10 @@ extension ControlDaemon {
       uplinks: facts.uplinks.values.values.sorted { $0.name < $1.name },
       links: facts.links.values.values.sorted { $0.interface < $1.interface },
       paused: pauses.values.values.sorted { $0.device < $1.device },
-      history: historyPusher.report { try? change.history.number(of: $0) })
+      history: historyPusher.report { try? change.history.number(of: $0) },
+      folders: FoldersReport(
+        configuration: File.absolutePath(candidate.folder) ?? candidate.folder,
+        state: File.absolutePath(folders.state) ?? folders.state))
   }
 
   /// The failing check that stands on none that fails: checks below a bad one are skipped, so the shortest path wins.

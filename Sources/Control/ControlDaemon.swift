@@ -26,6 +26,8 @@ public final class ControlDaemon {
   let log: Log
   /// For what must last and belongs to control alone.
   let stateFolder: String
+  /// Keeps others from changing what is in there, as `lares restore` does where no control runs.
+  private let lock: FileLock?
   /// The program that serves one Git client each, as `lares` with its hidden subcommand.
   let sessionProgram: String
   /// Git clients that are being served.
@@ -74,6 +76,8 @@ public final class ControlDaemon {
     candidate = CandidateFiles(folder: configurationFolder)
     let state = folders.state(of: "control")
     stateFolder = state
+    try File.makeFolder(state, mode: 0o700)
+    lock = try RouterState.lock(state)
     secrets = try SecretStore(folder: state + "/secrets")
     historyPusher = HistoryPusher(
       folder: state, secrets: secrets, program: sessionProgram, settings: historyPushes, loop: loop, log: log)
@@ -88,6 +92,7 @@ public final class ControlDaemon {
     if let reverted { log.warning(reverted.reason, ["commit": String(reverted.number)]) }
     if let note = pauses.recoveryNote { log.warning(note) }
     for note in change.history.notes { log.warning(note) }
+    completeRestore()
     importFirstCommit()
     publishHead()
     retryStore()
@@ -222,6 +227,7 @@ public final class ControlDaemon {
         change.history, boot: Clock.bootIdentifier, now: Clock.now, wall: Clock.wall)
       change = resumed.control
       for note in change.history.notes { log.warning(note) }
+      completeRestore()
       publishHead()
     } catch {
       log.error("the history could not be taken up again: \(error)")

@@ -3,12 +3,17 @@ import Household
 
 /// Secrets by name, one file each that only this daemon's user can read. Values go in and never come out of the API.
 public struct SecretStore: Sendable {
-  private let folder: String
+  let folder: String
 
+  /// Opens the store for the one process that changes it, and ends what a power cut has left in the middle.
   public init(folder: String) throws {
     self.folder = folder
+    try recover()
     try File.makeFolder(folder, mode: 0o700)
   }
+
+  /// Opens a store of which another process may be in charge, to be read only.
+  init(reading folder: String) { self.folder = folder }
 
   /// Names in order.
   public var names: [String] { File.list(folder).filter { Self.isValid($0) } }
@@ -16,6 +21,9 @@ public struct SecretStore: Sendable {
   public func set(_ name: String, to value: String) throws {
     guard Self.isValid(name) else { throw ControlError.badSecretName(name) }
     try File.replace(folder + "/" + name, with: Array(value.utf8), mode: 0o600, durable: true)
+    // It holds also when a restore that is still provisional is undone.
+    guard File.owner(of: before) != nil else { return }
+    try File.replace(before + "/" + name, with: Array(value.utf8), mode: 0o600, durable: true)
   }
 
   public func remove(_ name: String) throws {
@@ -31,7 +39,7 @@ public struct SecretStore: Sendable {
     return try File.readIfPresent(folder + "/" + secret.name).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  private static func isValid(_ name: String) -> Bool {
+  static func isValid(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= 63
       && name.utf8.allSatisfy { byte in
         switch byte {

@@ -9,10 +9,10 @@ import VersionedStore
 /// not provisional. Where the repository is damaged or gone, it is moved aside, and a new one begins with these files;
 /// where it cannot be opened just now, they are the whole history until it can.
 public struct StoreHistory: ConfigurationHistory {
-  private let folder: String
-  private var store: ConfigurationStore?
+  let folder: String
+  var store: ConfigurationStore?
   /// The mark as it stands in its file.
-  private var mark: Provisional?
+  private(set) var mark: Provisional?
   /// nil also while the store is closed: what the mark says of it is decided when it can be opened.
   public var provisional: Provisional? { store == nil ? nil : mark }
   /// The newest configuration that was not provisional; nil before the first.
@@ -20,7 +20,10 @@ public struct StoreHistory: ConfigurationHistory {
   /// Why the store cannot be used now; nil: it can.
   public private(set) var problem: String?
   /// What happened to it that a person should know, a sentence each.
-  public private(set) var notes: [String] = []
+  public internal(set) var notes: [String] = []
+  /// The commit of a restore that has moved the branch, while what follows from that has not all been done.
+  var unfinishedRestore: String?
+  let secrets: SecretStore
 
   private var storePath: String { folder + "/config.git" }
   private var markPath: String { folder + "/provisional" }
@@ -30,7 +33,9 @@ public struct StoreHistory: ConfigurationHistory {
   /// itself cannot be used.
   public init(folder: String) throws {
     self.folder = folder
+    secrets = SecretStore(reading: folder + "/secrets")
     try File.makeFolder(folder, mode: 0o700)
+    try secrets.recover()
     do {
       lastGood = try File.readIfPresent(lastGoodPath).map { try JSON.decode(Commit.self, from: $0) }
     } catch {
@@ -38,6 +43,7 @@ public struct StoreHistory: ConfigurationHistory {
     }
     openStore()
     readMark()
+    forgetSecretsBefore()
   }
 
   /// A mark that cannot be read is one of a window that nobody can confirm any more: the last good files come back, if the
@@ -61,6 +67,7 @@ public struct StoreHistory: ConfigurationHistory {
       store = try openOrReplace()
       try importFileHistory()
       if let notes = store?.recoveryNotes { self.notes += notes }
+      settleRestore()
     } catch {
       store = nil
       problem = "\(error)"
@@ -124,6 +131,7 @@ public struct StoreHistory: ConfigurationHistory {
     notes = []
     openStore()
     readMark()
+    forgetSecretsBefore()
   }
 
   /// Takes over the commits of the time before the store: one JSON file each, in `history`.
@@ -174,16 +182,21 @@ public struct StoreHistory: ConfigurationHistory {
 
   public mutating func setProvisional(_ provisional: Provisional?) throws {
     if let provisional {
+      // What comes back when it is reverted is what is in use now.
+      try secrets.forgetBefore()
       try File.replace(markPath, with: JSON.encode(provisional), mode: 0o600, durable: true)
     } else {
+      // While the mark is there: whoever is cut off here does it again.
+      if let mark, mark.commit != newest { try secrets.putBack() }
       try File.remove(markPath)
       try File.syncFolder(of: markPath)
     }
     mark = provisional
+    forgetSecretsBefore()
   }
 
   /// Refuses to write into files that have been removed under our hands: what is written there is gone with them.
-  private func requireStore() throws {
+  func requireStore() throws {
     guard store != nil else { throw closed }
     for name in ["HEAD", "objects/pack", "refs/heads", "lares/journal"] {
       guard File.owner(of: "\(storePath)/\(name)") == nil else { continue }
@@ -191,7 +204,7 @@ public struct StoreHistory: ConfigurationHistory {
     }
   }
 
-  private var closed: ControlError { .historyClosed(problem ?? "it is not open") }
+  var closed: ControlError { .historyClosed(problem ?? "it is not open") }
 
   // MARK: - Beyond the protocol
 

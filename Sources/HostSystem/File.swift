@@ -66,6 +66,14 @@ public enum File {
     if unlink(path) != 0, errno != ENOENT { throw SystemError("removing \(path)") }
   }
 
+  /// Removes a file, or a folder with all that is in it; one that is not there is no error. Links are not followed.
+  public static func removeTree(_ path: String) throws(SystemError) {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return try remove(path) }
+    for name in list(path) { try removeTree("\(path)/\(name)") }
+    if rmdir(path) != 0, errno != ENOENT { throw SystemError("removing folder \(path)") }
+  }
+
   /// Gives a file or folder another name on the same file system (rename(2)), durably.
   public static func move(_ path: String, to other: String) throws(SystemError) {
     try systemCall("moving \(path) to \(other)") { rename(path, other) }
@@ -99,10 +107,23 @@ extension File {
     return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
+  /// The path from the root, with all links followed; nil where there is nothing.
+  public static func absolutePath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
   /// The user who owns a file or folder; nil where there is none.
   public static func owner(of path: String) -> UInt32? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_uid : nil
+  }
+
+  /// Who may read, write and run a file: the lowest nine bits of its mode; nil where there is none.
+  public static func mode(of path: String) -> UInt32? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mode & 0o777 : nil
   }
 
   /// Changes the owner where this process may and both numbers exist here. A process that may not, or a user namespace

@@ -55,6 +55,24 @@ public enum Privileges {
     return notes
   }
 
+  /// Runs `body` with the rights of another user and the shared group, where root has started this process: what it makes is
+  /// that user's. Within it, the same with root gives root's rights back for a while.
+  ///
+  /// - Throws: what the body throws, or where the rights cannot be changed.
+  public static func acting<Result>(as user: UInt32, _ body: () throws -> Result) throws -> Result {
+    let before = (user: geteuid(), group: getegid())
+    guard getuid() == 0, user != before.user else { return try body() }
+    try become(user, group: user == 0 ? getgid() : sharedGroup)
+    defer { try? become(before.user, group: before.group) }
+    return try body()
+  }
+
+  private static func become(_ user: UInt32, group: UInt32) throws(SystemError) {
+    try systemCall("taking root's rights") { seteuid(0) }
+    try systemCall("taking group \(group)") { setegid(group) }
+    try systemCall("taking the rights of user \(user)") { seteuid(user) }
+  }
+
   /// Ends this process when its parent ends (PR_SET_PDEATHSIG). Changing the user clears it, so call it after.
   public static func dieWithParent(_ signal: Int32 = 9) {
     _ = lares_prctl(PR_SET_PDEATHSIG, UInt(signal), 0)

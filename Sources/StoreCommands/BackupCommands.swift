@@ -73,6 +73,8 @@ struct RestoreCommand: StoreVerb {
       is checked. What has been forgotten since the backup was made comes back, unless --forgotten names a repository, or \
       a folder of repositories, that knows of it.
 
+      --only config.git takes the configuration's history out of a router's backup, which lares restore brings back whole.
+
       With --verify everything is read and checked, and nothing is left. The folder says where there is room for that; \
       it has the data in plain text for a while.
       """)

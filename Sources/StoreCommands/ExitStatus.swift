@@ -29,9 +29,11 @@ enum ExitStatus: Int32 {
 }
 
 /// A command's end that is no success, with a line for people.
-struct CommandFailure: Error {
+struct CommandFailure: Error, CustomStringConvertible {
   var status: ExitStatus
   var words: String
+  /// For commands that throw it as it is.
+  var description: String { words }
 
   init(_ status: ExitStatus, _ words: String) {
     self.status = status

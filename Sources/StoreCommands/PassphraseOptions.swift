@@ -1,9 +1,9 @@
-import ArgumentParser
+public import ArgumentParser
 import Glibc
 import HostSystem
 
 /// Where a passphrase comes from. It never stands in an argument, which everybody on the machine can read.
-struct PassphraseOptions: ParsableArguments {
+public struct PassphraseOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Read the passphrase from the first line of this file.", valueName: "path"))
   var passphraseFile: String?
   @Option(
@@ -15,14 +15,16 @@ struct PassphraseOptions: ParsableArguments {
 
   private static let mostBytes = 4_096
 
-  func validate() throws {
+  public init() {}
+
+  public func validate() throws {
     if passphraseFile != nil, passphraseDescriptor != nil {
       throw ValidationError("--passphrase-file and --passphrase-fd exclude each other")
     }
   }
 
   /// - Parameter isNew: it is asked for twice on a terminal, for a mistake would make the backup worthless.
-  func read(isNew: Bool) throws -> [UInt8] {
+  public func read(isNew: Bool) throws -> [UInt8] {
     let line: [UInt8]
     if let passphraseFile {
       let file = try Descriptor(opening: passphraseFile, O_RDONLY)

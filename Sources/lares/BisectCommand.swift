@@ -96,7 +96,7 @@ private struct Request: Encodable {
 /// Takes a step, and waits until the daemons have applied what is to be tried.
 private func step(_ connection: Connection, _ request: Request) throws -> BisectReport {
   let report: BisectReport = try connection.client.send("POST", "/v1/configuration/bisect", request)
-  if let change = report.change { _ = try waitUntilApplied(connection, change) }
+  if let change = report.change { _ = try waitUntilApplied(connection.client, change) }
   return report
 }
 

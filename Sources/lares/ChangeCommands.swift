@@ -171,8 +171,8 @@ struct Rollback: ParsableCommand {
 }
 
 /// Waits until the daemons have applied a change, and tells what came of it.
-private func report(_ connection: Connection, _ change: ChangeReport) throws {
-  let status = try waitUntilApplied(connection, change)
+func report(_ connection: Connection, _ change: ChangeReport, from client: ControlClient? = nil) throws {
+  let status = try waitUntilApplied(client ?? connection.client, change)
   try connection.output(change) { change in
     var lines = change.changes + ["Commit \(change.commit) is in force."]
     lines += status.problems.map { "! \($0)" }
@@ -184,14 +184,14 @@ private func report(_ connection: Connection, _ change: ChangeReport) throws {
 /// Waits until every daemon that runs has applied a change, at most ten seconds.
 ///
 /// - Throws: where it did not last.
-func waitUntilApplied(_ connection: Connection, _ change: ChangeReport) throws -> StatusReport {
-  var status = try connection.client.get("/v1/status", as: StatusReport.self)
+func waitUntilApplied(_ client: ControlClient, _ change: ChangeReport) throws -> StatusReport {
+  var status = try client.get("/v1/status", as: StatusReport.self)
   let deadline = Clock.now.advanced(milliseconds: 10_000)
   while status.commit?.number == change.commit, Clock.now < deadline,
     status.daemons.contains(where: { $0.isRunning && $0.appliedCommit < change.commit })
   {
     sleep(milliseconds: 50)
-    status = try connection.client.get("/v1/status", as: StatusReport.self)
+    status = try client.get("/v1/status", as: StatusReport.self)
   }
   if let newer = status.commit, newer.number != change.commit {
     throw ControlError.failed("commit \(change.commit) did not last. \(newer.reason)")

@@ -24,7 +24,7 @@ struct Lares: ParsableCommand {
           Check.self, Show.self, SetKey.self, Delete.self, Diff.self, Commit.self, Confirm.self, Rollback.self,
           Bisect.self, History.self, DeviceCommand.self, Secret.self,
         ]),
-      CommandGroup(name: "Keep", subcommands: [StoreCommand.self]),
+      CommandGroup(name: "Keep", subcommands: [BackupCommand.self, RestoreCommand.self, StoreCommand.self]),
       CommandGroup(
         name: "Run",
         subcommands: [

@@ -33,9 +33,9 @@ import VersionedStore
     return store
   }
 
-  static func backup(_ items: [Backup.Item]) throws -> [UInt8] {
+  static func backup(_ items: [Backup.Item], files: [BackupFile] = []) throws -> [UInt8] {
     let stream = MemoryStream()
-    try Backup.write(items, passphrase: passphrase, salt: SystemRandomness.bytes(16), cost) {
+    try Backup.write(items, files: files, passphrase: passphrase, salt: SystemRandomness.bytes(16), cost) {
       (bytes) throws(StoreError) in try stream.write(bytes)
     }
     return stream.output
@@ -102,7 +102,7 @@ import VersionedStore
   }
 
   /// Seals bytes as a backup is sealed, be they one or not.
-  private static func sealed(_ bytes: [UInt8]) throws -> [UInt8] {
+  static func sealed(_ bytes: [UInt8]) throws -> [UInt8] {
     let stream = MemoryStream()
     let writer = try SealedWriter(passphrase: passphrase, salt: SystemRandomness.bytes(16), cost) {
       (bytes) throws(StoreError) in try stream.write(bytes)
@@ -112,7 +112,7 @@ import VersionedStore
     return stream.output
   }
 
-  private static func opened(_ bytes: [UInt8]) throws -> [UInt8] {
+  static func opened(_ bytes: [UInt8]) throws -> [UInt8] {
     let input = BufferedInput(MemoryStream(bytes))
     let reader = try SealedReader(passphrase: passphrase) { (count) throws(StoreError) in
       var piece: [UInt8] = []

@@ -32,10 +32,28 @@ extension Backup {
     guard File.list(folder).isEmpty else { throw .invalid("\(folder) is not empty; restore into a new folder") }
     let place = try RestorePlace(beside: folder)
     defer { place.remove() }
-    let entries = try Restore(options, place.path).run(source, passphrase)
+    let (entries, files) = try Restore(options, place.path).run(source, passphrase)
+    guard options.only != nil || files.isEmpty else {
+      throw .invalid("this is the backup of a whole router: restore it by lares restore, or name a repository of it")
+    }
     guard !entries.isEmpty else { throw .invalid("nothing in the backup has the wanted name") }
     try place.rename(to: folder)
     return entries
+  }
+
+  /// Reads a whole backup, checks all of it, and hands it over with its repositories restored in a folder that is removed
+  /// afterwards; where this process is killed, by the next that unpacks there.
+  ///
+  /// - Parameter path: says where that folder is: beside it, with a name that begins like it.
+  /// - Throws: as `restore`, and what the body throws.
+  public static func unpack<Result>(
+    _ source: any ByteSource, passphrase: [UInt8], beside path: String, _ options: RestoreOptions,
+    _ body: (UnpackedBackup) throws -> Result
+  ) throws -> Result {
+    let place = try RestorePlace(beside: path)
+    defer { place.remove() }
+    let (entries, files) = try Restore(options, place.path).run(source, passphrase)
+    return try body(UnpackedBackup(folder: place.path, entries: entries, files: files))
   }
 
   /// Reads a whole backup as if it were restored, and leaves nothing.
@@ -46,7 +64,7 @@ extension Backup {
   ) throws(StoreError) -> [Entry] {
     let place = try RestorePlace(beside: folder + "/verified")
     defer { place.remove() }
-    return try Restore(options, place.path).run(source, passphrase)
+    return try Restore(options, place.path).run(source, passphrase).entries
   }
 }
 
@@ -61,7 +79,9 @@ private struct Restore {
     self.folder = folder
   }
 
-  func run(_ source: any ByteSource, _ passphrase: [UInt8]) throws(StoreError) -> [Backup.Entry] {
+  func run(
+    _ source: any ByteSource, _ passphrase: [UInt8]
+  ) throws(StoreError) -> (entries: [Backup.Entry], files: [BackupFile]) {
     let encrypted = BufferedInput(source)
     let reader = try SealedReader(passphrase: passphrase) { (count) throws(StoreError) in
       var bytes: [UInt8] = []
@@ -71,7 +91,7 @@ private struct Restore {
     let records = try BackupRecordReader(BufferedInput(SealedSource(reader)))
     var names: [String] = []
     var entries: [Backup.Entry] = []
-    while try records.peek().kind != .end {
+    while ![.file, .end].contains(try records.peek().kind) {
       let description = try BackupDescription(records)
       names.append(description.name)
       guard names.count <= Self.mostRepositories else { throw .tooLarge("the number of repositories in the backup") }
@@ -81,11 +101,13 @@ private struct Restore {
       if isWanted { entries.append(try restore(description, pack)) } else { try Self.pass(pack) }
       try checkEnd(records, description, pack)
     }
-    guard try records.next().content.number == UInt64(names.count) else {
-      throw BackupRecord.malformed("its number of repositories is wrong")
-    }
+    let files = try BackupFile.readAll(records)
+    try Backup.check(names + files.map(\.name))
+    guard let end = try records.next(.end),
+      end.content == Backup.countsAtEnd(repositories: names.count, files: files.count)
+    else { throw BackupRecord.malformed("its number of repositories or files is wrong") }
     try records.expectEnd()
-    return entries
+    return (entries, files)
   }
 
   private static func pass(_ pack: BackupPackSource) throws(StoreError) {

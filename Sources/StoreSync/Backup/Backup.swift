@@ -2,7 +2,7 @@ public import GitFormat
 import HostSystem
 public import VersionedStore
 
-/// Several repositories in one encrypted file.
+/// Several repositories, and files beside them, in one encrypted file.
 ///
 /// It has each repository's object format, HEAD, references (with those under `refs/lares/`, so that what a forced push
 /// replaced can still be brought back), the settings that name remotes and people, where its history ends, what it has
@@ -37,37 +37,59 @@ public enum Backup {
   /// Writes a backup of what the repositories have now, each as of one moment, while others go on changing them.
   ///
   /// - Parameters:
+  ///   - files: what else is in it, in memory.
   ///   - sink: takes the encrypted bytes in order. Only a few pieces of 64 KiB are in memory at a time.
   ///   - salt: 16 random bytes, never the same for two backups.
   /// - Throws: `.invalid` for names that cannot be, or stand in each other's way; `.missing` where an object is damaged or
   ///   was taken away meanwhile; what the sink throws. What was written then is no backup, and cannot be taken for one.
   @discardableResult
   public static func write(
-    _ items: [Item], passphrase: [UInt8], salt: [UInt8],
+    _ items: [Item], files: [BackupFile] = [], passphrase: [UInt8], salt: [UInt8],
     _ cost: PassphraseCost = PassphraseCost(), to sink: @escaping PackSink
   ) throws(StoreError) -> [Entry] {
-    try check(items.map(\.name))
+    try check(items.map(\.name) + files.map(\.name))
     let sealed = SealedSink(try SealedWriter(passphrase: passphrase, salt: salt, cost, sink: sink))
     let records = try BackupRecordWriter(sealed)
     var entries: [Entry] = []
     for item in items { entries.append(try write(item, to: records)) }
-    var count: [UInt8] = []
-    count.appendNumber(UInt64(items.count))
-    try records.write(.end, count)
+    for file in files { try file.write(to: records) }
+    try records.write(.end, countsAtEnd(repositories: items.count, files: files.count))
     try sealed.finish()
     return entries
   }
 
+  /// The content of the last record. Without files it is what it was before there were any.
+  static func countsAtEnd(repositories: Int, files: Int) -> [UInt8] {
+    var counts: [UInt8] = []
+    counts.appendNumber(UInt64(repositories))
+    if files > 0 { counts.appendNumber(UInt64(files)) }
+    return counts
+  }
+
+  /// Whether a repository or a file may be called so: nothing that leads elsewhere, is hidden, or cannot be read on a
+  /// terminal.
+  public static func isName(_ name: String) -> Bool {
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    return name.utf8.count <= 1_024 && parts.count <= 16
+      && parts.allSatisfy { part in
+        !part.isEmpty && part.utf8.count <= 200 && part.utf8.first != UInt8(ascii: ".")
+          && part.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }
+      }
+  }
+
   /// - Throws: `.invalid` where a name cannot be, or one is twice, or within another.
   static func check(_ names: [String]) throws(StoreError) {
-    for (one, next) in zip(names.sorted(), names.sorted().dropFirst()) where one == next {
-      throw .invalid("\(one) is in the backup twice")
+    var known: Set<String> = []
+    for name in names {
+      guard isName(name) else {
+        throw .invalid("nothing in a backup can be called “\(Text.readable(name.utf8))”")
+      }
+      guard known.insert(name).inserted else { throw .invalid("\(name) is in the backup twice") }
     }
     for name in names {
-      guard BackupDescription.isName(name) else {
-        throw .invalid("a repository in a backup cannot be called “\(Text.readable(name.utf8))”")
+      for slash in name.indices where name[slash] == "/" && known.contains(String(name[..<slash])) {
+        throw .invalid("\(name) is within \(name[..<slash])")
       }
-      if let other = names.first(where: { $0.hasPrefix(name + "/") }) { throw .invalid("\(other) is within \(name)") }
     }
   }
 

@@ -22,16 +22,6 @@ struct BackupDescription {
     forgotten = ForgottenObjects(format)
   }
 
-  /// Whether a repository may be called so: nothing that leads elsewhere, is hidden, or cannot be read on a terminal.
-  static func isName(_ name: String) -> Bool {
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    return name.utf8.count <= 1_024 && parts.count <= 16
-      && parts.allSatisfy { part in
-        !part.isEmpty && part.utf8.count <= 200 && part.utf8.first != UInt8(ascii: ".")
-          && part.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }
-      }
-  }
-
   // MARK: - Writing
 
   func write(to records: BackupRecordWriter) throws(StoreError) {
@@ -65,7 +55,7 @@ struct BackupDescription {
       guard lines.count == 4, lines[number].hasPrefix(key + " ") else { return nil }
       return String(lines[number].dropFirst(key.utf8.count + 1))
     }
-    guard let name = value(0, "name"), Self.isName(name), let format = value(1, "format").flatMap(ObjectFormat.init),
+    guard let name = value(0, "name"), Backup.isName(name), let format = value(1, "format").flatMap(ObjectFormat.init),
       let head = value(2, "head").flatMap(RefName.init), head != .head
     else { throw BackupRecord.malformed("a repository has no name, format or head that can be") }
     self.init(name: name, format: format, head: head)

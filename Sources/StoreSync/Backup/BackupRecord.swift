@@ -5,8 +5,9 @@ import VersionedStore
 /// significant first, and the content.
 ///
 /// A backup is `LARES BACKUP 1\n`; for each repository a `repository` record, one with settings, any number with commits
-/// without parents, references, forgotten objects and pieces of a pack, in this order, and an `endOfRepository`; then an
-/// `end`. All of it is inside an encrypted stream (`SealedWriter`).
+/// without parents, references, forgotten objects and pieces of a pack, in this order, and an `endOfRepository`; for each
+/// file a `file` record and any number with pieces of its content; then an `end`. All of it is inside an encrypted stream
+/// (`SealedWriter`).
 struct BackupRecord: Equatable {
   enum Kind: UInt8, CaseIterable {
     /// Lines `name …`, `format …`, `head …`.
@@ -23,21 +24,12 @@ struct BackupRecord: Equatable {
     case pack = 0x50
     /// The number of references, and of bytes of the pack, eight bytes each.
     case endOfRepository = 0x45
-    /// The number of repositories, in eight bytes.
+    /// Lines `name …`, `mode …` in octal digits, `length …`.
+    case file = 0x4C
+    /// A piece of a file's content.
+    case content = 0x44
+    /// The number of repositories, in eight bytes; where there are files, then their number too.
     case end = 0x5A
-
-    /// Where in a repository's records it stands.
-    var place: Int {
-      switch self {
-      case .repository: 0
-      case .settings: 1
-      case .shallow: 2
-      case .references: 3
-      case .forgotten: 4
-      case .pack: 5
-      case .endOfRepository, .end: 6
-      }
-    }
   }
 
   static let magic = Array("LARES BACKUP 1\n".utf8)
@@ -93,7 +85,8 @@ final class BackupRecordReader {
       throw BackupRecord.malformed("it ends before its end")
     }
     guard let kind = BackupRecord.Kind(rawValue: header[0]) else {
-      throw BackupRecord.malformed("a record is of no known kind (\(header[0]))")
+      throw BackupRecord.malformed(
+        "a record is of a kind that this version does not know (\(header[0])); a newer version may have made it")
     }
     let length = header[1...].reduce(0) { $0 << 8 | Int($1) }
     guard length <= BackupRecord.maximumLength else { throw .tooLarge("a record of \(length) bytes in the backup") }

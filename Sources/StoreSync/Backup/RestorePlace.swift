@@ -40,7 +40,7 @@ final class RestorePlace {
       if let lock = try? Descriptor(opening: path + "/.lock", O_RDWR), flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
         continue
       }
-      removeTree(path)
+      try? File.removeTree(path)
     }
   }
 
@@ -69,18 +69,7 @@ final class RestorePlace {
 
   /// Removes what is left, if it was not renamed.
   func remove() {
-    Self.removeTree(path)
+    try? File.removeTree(path)
     lock = nil
-  }
-
-  private static func removeTree(_ path: String) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      unlink(path)
-      return
-    }
-    for name in File.list(path) { removeTree("\(path)/\(name)") }
-    rmdir(path)
   }
 }
