@@ -101,7 +101,7 @@ final class References: Sendable {
 
   /// All references on disk whose names begin so.
   func all(under prefix: String) throws(StoreError) -> [RefName: ObjectID] {
-    var refs = try packed().filter { $0.key.text.hasPrefix(prefix) }
+    var refs: [RefName: ObjectID] = [:]
     var folders = ["refs"]
     while let next = folders.popLast() {
       for entry in File.list("\(folder)/\(next)") {
@@ -113,7 +113,8 @@ final class References: Sendable {
         }
       }
     }
-    return refs
+    // After the files: what others move from there to here meanwhile is not missed.
+    return refs.merging(try packed().filter { $0.key.text.hasPrefix(prefix) }) { loose, _ in loose }
   }
 
   // MARK: - Locks

@@ -1,0 +1,54 @@
+import GitFormat
+import Glibc
+import HostSystem
+import TestSupport
+import Testing
+
+@testable import VersionedStore
+
+/// References whose names stand in each other's way while they are on their way into Git's files, and other programs
+/// that move references from file to file meanwhile.
+@Suite struct ReferenceRaceTests {
+  let folder: TemporaryFolder
+  var path: String { folder.path + "/store.git" }
+  let folderName = RefName.branch("a")!
+  let fileName = RefName.branch("a/b")!
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// A store that publishes only when it is told to, with a commit.
+  private func store() throws -> (GitBackend, ObjectID) {
+    let store = try GitBackend.create(path, publishAfterMilliseconds: 60_000)
+    let id = try commit(store, "file", "1")
+    try store.publish()
+    return (store, id)
+  }
+
+  private func change(_ name: RefName, from old: ObjectID? = nil, to new: ObjectID? = nil) -> RefChange {
+    RefChange(name, from: old, to: new, who: ada, why: "test")
+  }
+
+  /// A look at all references stands still at one while stock Git packs another: that one was there all the time.
+  @Test func aReferenceThatIsPackedDuringALookIsSeen() throws {
+    let (store, id) = try store()
+    // Folders are looked at from the last to the first.
+    let (packed, last) = (RefName.branch("one/x")!, RefName.branch("two/x")!)
+    for name in [packed, last] { try store.commit(Batch(refs: [change(name, to: id)])) }
+    try store.publish()
+    let path = path
+    let waiting = "\(path)/\(last)"
+    unlink(waiting)
+    #expect(mkfifo(waiting, 0o600) == 0)
+    let packer = try BackgroundThread {
+      let fifo = open(waiting, O_WRONLY)
+      try? File.replace(path + "/packed-refs", with: Array("\(id) \(packed)\n".utf8), durable: false)
+      unlink("\(path)/\(packed)")
+      let line = Array("\(id)\n".utf8)
+      _ = write(fifo, line, line.count)
+      close(fifo)
+    }
+    #expect(try store.references(under: "refs/heads/").map(\.name) == [.main, packed, last])
+    withExtendedLifetime(packer) {}
+    _ = consume packer
+  }
+}
