@@ -196,39 +196,41 @@ final class References: Sendable {
     }
   }
 
-  /// Deletes a reference and its log.
+  /// Deletes a reference and its log. Nobody packs references meanwhile: who has read the file of this one would bring it
+  /// back.
   func delete(_ name: RefName) throws(StoreError) {
-    if try packed()[name] != nil { try rewritePacked(without: name) }
-    do throws(SystemError) {
-      try layer.remove(path(name))
-      try layer.remove(logPath(name))
-    } catch {
-      if error.code != ENOTDIR && error.code != EISDIR { throw .system(error) }
+    try withLock(folder + "/packed-refs.lock") { () throws(StoreError) in
+      if try packed()[name] != nil { try rewritePacked(without: name) }
+      do throws(SystemError) {
+        try layer.remove(path(name))
+        try layer.remove(logPath(name))
+      } catch {
+        if error.code != ENOTDIR && error.code != EISDIR { throw .system(error) }
+      }
     }
   }
 
+  /// - Precondition: the caller holds the lock of the file.
   private func rewritePacked(without name: RefName) throws(StoreError) {
     let path = folder + "/packed-refs"
-    try withLock(path + ".lock") { () throws(StoreError) in
-      let temporary = temporaryPath()
-      do throws(SystemError) {
-        var kept: [ArraySlice<UInt8>] = []
-        var isDropped = false
-        for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
-          // A line that begins with ^ belongs to the reference before it.
-          if line.first != UInt8(ascii: "^") {
-            isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
-          }
-          if !isDropped { kept.append(line) }
+    let temporary = temporaryPath()
+    do throws(SystemError) {
+      var kept: [ArraySlice<UInt8>] = []
+      var isDropped = false
+      for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
+        // A line that begins with ^ belongs to the reference before it.
+        if line.first != UInt8(ascii: "^") {
+          isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
         }
-        let bytes = Array(kept.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
-        try layer.create(temporary, with: bytes, sync: .packedReferences)
-        try layer.rename(temporary, path)
-        try layer.syncFolder(folder, .packedReferences)
-      } catch {
-        unlink(temporary)
-        throw .system(error)
+        if !isDropped { kept.append(line) }
       }
+      let bytes = kept.flatMap { $0 + [UInt8(ascii: "\n")] }
+      try layer.create(temporary, with: bytes, sync: .packedReferences)
+      try layer.rename(temporary, path)
+      try layer.syncFolder(folder, .packedReferences)
+    } catch {
+      unlink(temporary)
+      throw .system(error)
     }
   }
 

@@ -28,6 +28,25 @@ import Testing
     RefChange(name, from: old, to: new, who: ada, why: "test")
   }
 
+  /// Stock Git's `pack-refs` reads the loose files, and some time later puts what it read where `packed-refs` was.
+  @Test func aReferenceThatIsDeletedWhileOthersArePackedStaysDeleted() throws {
+    let (store, id) = try store()
+    try store.commit(Batch(refs: [change(folderName, to: id)]))
+    try store.publish()
+    let packed = path + "/packed-refs"
+    try File.replace(packed + ".lock", with: Array("\(id) \(folderName)\n".utf8), durable: false)
+    try store.commit(Batch(refs: [change(folderName, from: id)]))
+    let packer = try BackgroundThread {
+      usleep(300_000)
+      rename(packed + ".lock", packed)
+    }
+    try store.publish()
+    withExtendedLifetime(packer) {}
+    _ = consume packer
+    #expect(try store.reference(folderName) == nil)
+    #expect(try git(path, "for-each-ref", "--format=%(refname)") == "refs/heads/main\n")
+  }
+
   /// A look at all references stands still at one while stock Git packs another: that one was there all the time.
   @Test func aReferenceThatIsPackedDuringALookIsSeen() throws {
     let (store, id) = try store()
