@@ -156,7 +156,8 @@ final class Publisher: Sendable {
 
   /// Brings one reference to its newest value.
   ///
-  /// - Returns: a note where somebody else had moved it meanwhile, which only a power cut makes possible.
+  /// - Returns: a note where somebody else had moved it meanwhile, which only a power cut makes possible, or made others in
+  ///   a folder of its name, which nothing hinders.
   private func publish(
     _ name: RefName, _ chain: [RefChange], isRecovery: Bool
   ) throws(StoreError) -> String? {
@@ -166,7 +167,11 @@ final class Publisher: Sendable {
       guard current == chain.first?.old || chain.contains(where: { $0.new == current }) else {
         return try rescue(name, last, found: current)
       }
-      if let id = last.new { try references.write(name, id) } else { try references.delete(name) }
+      if let id = last.new {
+        guard try references.write(name, id) else { return try rescue(name, last, found: nil) }
+      } else {
+        try references.delete(name)
+      }
     }
     guard last.new != nil else { return nil }
     // A publisher that was cut off may have written a part of the log.
@@ -186,11 +191,12 @@ final class Publisher: Sendable {
     if try references.read(other) == nil {
       _ = try references.lock(other)
       defer { try? references.unlock(other) }
-      try references.write(other, id)
+      _ = try references.write(other, id)
       try references.syncFolders(of: [other])
     }
-    return "\(name) was moved to \(found?.hex ?? "nothing") by another program while a commit to it was not published "
-      + "yet; that commit is kept as \(other)"
+    return
+      "\(name) was \(found.map { "moved to \($0)" } ?? "replaced or removed") by another program while a commit to it "
+      + "was not published yet; that commit is kept as \(other)"
   }
 }
 

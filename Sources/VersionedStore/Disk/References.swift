@@ -165,9 +165,7 @@ final class References: Sendable {
 
   /// - Throws: where a reference of this name cannot be beside those that are there: `a` and `a/b`.
   func checkName(_ name: RefName) throws(StoreError) {
-    let others = try all(under: "refs/")
-    let below = name.text + "/"
-    if let other = others.keys.first(where: { $0.text.hasPrefix(below) || name.text.hasPrefix($0.text + "/") }) {
+    if let other = try all(under: "refs/").keys.first(where: name.excludes) {
       throw .invalid("\(name) cannot be beside \(other)")
     }
   }
@@ -175,7 +173,9 @@ final class References: Sendable {
   // MARK: - Writing. The caller holds the lock.
 
   /// Sets a reference; it is durable after `syncFolders`.
-  func write(_ name: RefName, _ id: ObjectID) throws(StoreError) {
+  ///
+  /// - Returns: false where others have references in a folder of this name.
+  func write(_ name: RefName, _ id: ObjectID) throws(StoreError) -> Bool {
     let temporary = temporaryPath()
     var bytes: [UInt8] = []
     id.appendHex(to: &bytes)
@@ -185,11 +185,16 @@ final class References: Sendable {
       do {
         try layer.rename(temporary, path(name))
       } catch {
-        guard error.code == EISDIR || error.code == ENOTEMPTY || error.code == EEXIST else { throw error }
+        guard File.isFolder(path(name)) else { throw error }
         // Empty folders that references below had.
         try removeEmptyFolders(path(name))
+        guard !File.isFolder(path(name)) else {
+          unlink(temporary)
+          return false
+        }
         try layer.rename(temporary, path(name))
       }
+      return true
     } catch {
       unlink(temporary)
       throw .system(error)
@@ -269,6 +274,7 @@ final class References: Sendable {
       bytes.append(UInt8(ascii: "\n"))
     }
     try onDisk { () throws(SystemError) in
+      if File.isFolder(path) { try removeEmptyFolders(path) }
       let file: WritableFile
       if access(path, F_OK) == 0 {
         file = try layer.open(path)
@@ -351,5 +357,14 @@ final class References: Sendable {
   func temporaryPath() -> String {
     let number = temporaryNumber.add(1, ordering: .relaxed).newValue
     return "\(folder)/lares/ref-\(getpid())-\(number).new"
+  }
+}
+
+extension RefName {
+  /// Whether one of two names would have to be a folder where the other is a file.
+  func excludes(_ other: RefName) -> Bool {
+    let slash = [UInt8(ascii: "/")]
+    return text.utf8.starts(with: Array(other.text.utf8) + slash)
+      || other.text.utf8.starts(with: Array(text.utf8) + slash)
   }
 }

@@ -28,6 +28,48 @@ import Testing
     RefChange(name, from: old, to: new, who: ada, why: "test")
   }
 
+  @Test(arguments: [false, true]) func namesThatAreNotPublishedYetStandInTheWayToo(_ isDeepFirst: Bool) throws {
+    let (store, id) = try store()
+    let (first, second) = isDeepFirst ? (fileName, folderName) : (folderName, fileName)
+    try store.commit(Batch(refs: [change(first, to: id)]))
+    #expect(throws: StoreError.self) { try store.commit(Batch(refs: [change(second, to: id)])) }
+    try store.publish()
+    #expect(try store.references(under: "refs/heads/").map(\.name) == [first, .main].sorted())
+    #expect(try git(path, "for-each-ref", "--format=%(refname)", first.text) == "\(first)\n")
+    #expect(throws: StoreError.self) {
+      try store.commit(Batch(refs: [change(.branch("x")!, to: id), change(.branch("x/y")!, to: id)]))
+    }
+    try commit(store, "file", "2")
+    try store.publish()
+    #expect(try git(path, "rev-parse", "main") == "\(try store.reference(.main)!)\n")
+  }
+
+  @Test(arguments: [false, true], [false, true])
+  func aNameIsFreeOnceWhatStoodInItsWayIsDeleted(_ isDeepFirst: Bool, _ isPublished: Bool) throws {
+    let (store, id) = try store()
+    let (first, second) = isDeepFirst ? (fileName, folderName) : (folderName, fileName)
+    try store.commit(Batch(refs: [change(first, to: id)]))
+    if isPublished { try store.publish() }
+    try store.commit(Batch(refs: [change(first, from: id)]))
+    try store.commit(Batch(refs: [change(second, to: id)]))
+    try store.publish()
+    #expect(try git(path, "for-each-ref", "--format=%(refname)") == "\(second)\nrefs/heads/main\n")
+    #expect(!File.isThere("\(path)/\(first).lock") && !File.isThere("\(path)/\(second).lock"))
+  }
+
+  @Test func aNameThatStockGitTakesMeanwhileDoesNotEndPublishing() throws {
+    let (store, id) = try store()
+    try store.commit(Batch(refs: [change(folderName, to: id)]))
+    try git(path, "update-ref", fileName.text, id.hex)
+    try store.publish()
+    let rescued = try store.references(under: "refs/lares/rescued/")
+    #expect(rescued.map(\.id) == [id])
+    let next = try commit(store, "file", "2")
+    try store.publish()
+    #expect(try git(path, "rev-parse", "main") == "\(next)\n")
+    #expect(try store.reference(fileName) == id)
+  }
+
   /// Stock Git's `pack-refs` reads the loose files, and some time later puts what it read where `packed-refs` was.
   @Test func aReferenceThatIsDeletedWhileOthersArePackedStaysDeleted() throws {
     let (store, id) = try store()
