@@ -67,7 +67,23 @@ struct Fetch {
     for id in session.serverShallow {
       if let pack, try pack.contains(id), !shallow.added.contains(id) { shallow.added.append(id) }
     }
+    // Who has not asked for less loses nothing because the other side has no more.
+    if fetch.deepening == nil { shallow.added = try unreached(shallow.added) }
     return (pack, shallow)
+  }
+
+  /// Those of some commits that no reference here leads to.
+  private func unreached(_ commits: [ObjectID]) throws(StoreError) -> [ObjectID] {
+    guard !commits.isEmpty else { return [] }
+    var tips: [ObjectID] = []
+    for (_, id) in try backend.references(under: "refs/") {
+      let (target, kind, _) = try backend.peel(id)
+      if kind == .commit { tips.append(target) }
+    }
+    let reachable = try ReachableCommits(from: tips, History(backend, cut: backend.shallowCommits))
+    var rest: [ObjectID] = []
+    for commit in commits where try !reachable.contains(commit) { rest.append(commit) }
+    return rest
   }
 
   private func checkFeatures(_ request: FetchRequest) throws(StoreError) {
