@@ -48,10 +48,7 @@ struct Fetch {
 
   private func receive(_ ids: Set<ObjectID>) throws(StoreError) -> (ReceivedPack?, ShallowChange) {
     var request = FetchRequest()
-    for id in ids.sorted() {
-      let isHere = try backend.contains(id)
-      if fetch.deepening != nil || !isHere { request.wants.append(id) }
-    }
+    request.wants = try fetch.deepening == nil ? lacking(ids) : ids.sorted()
     guard !request.wants.isEmpty else { return (nil, ShallowChange()) }
     request.options = [.thinPack, .offsetDelta]
     if fetch.followsTags { request.options.insert(.includeTag) }
@@ -70,6 +67,23 @@ struct Fetch {
     // Who has not asked for less loses nothing because the other side has no more.
     if fetch.deepening == nil { shallow.added = try unreached(shallow.added) }
     return (pack, shallow)
+  }
+
+  /// Those of some objects that are not here with all that they reach. What no reference leads to need not be whole.
+  private func lacking(_ ids: Set<ObjectID>) throws(StoreError) -> [ObjectID] {
+    let known = try backend.references(under: "refs/").map(\.id)
+    var lacking: [ObjectID] = []
+    var doubtful: [ObjectID] = []
+    for id in ids.subtracting(known).sorted() {
+      if try backend.contains(id) { doubtful.append(id) } else { lacking.append(id) }
+    }
+    guard !doubtful.isEmpty, fetch.filter == nil else { return lacking }
+    do throws(StoreError) {
+      try ObjectSelection.checkComplete(doubtful, known: known, cut: backend.shallowCommits, in: backend)
+      return lacking
+    } catch .missing {
+      return lacking + doubtful
+    }
   }
 
   /// Those of some commits that no reference here leads to.
@@ -99,12 +113,12 @@ struct Fetch {
   private func checkComplete(
     _ wanted: [RemoteReference], _ pack: ReceivedPack?, _ shallow: ShallowChange, _ objects: any ObjectReader
   ) throws(StoreError) {
-    guard pack != nil, fetch.filter == nil else { return }
-    // What was cut off here before may lead on now: then all of it is looked at.
+    guard pack != nil || !shallow.isEmpty, fetch.filter == nil else { return }
+    // What was cut off here before may lead on now: then all of it is looked at, whoever leads there.
     let known = try shallow.removed.isEmpty ? backend.references(under: "refs/").map(\.id) : []
-    try ObjectSelection.checkComplete(
-      wanted.compactMap(\.id), known: known,
-      cut: cut(with: shallow), in: objects)
+    var tips = wanted.compactMap(\.id)
+    for id in shallow.removed where try backend.contains(id) { tips.append(id) }
+    try ObjectSelection.checkComplete(tips, known: known, cut: cut(with: shallow), in: objects)
   }
 
   /// Commits that are here without their parents afterwards.
