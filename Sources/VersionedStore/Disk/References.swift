@@ -90,9 +90,13 @@ final class References: Sendable {
     var refs: [RefName: ObjectID] = [:]
     for line in bytes.split(separator: UInt8(ascii: "\n"))
     where line.first != UInt8(ascii: "#") && line.first != UInt8(ascii: "^") {
-      guard line.count > format.digits + 1, let id = ObjectID(format, hex: line.prefix(format.digits)),
-        let name = RefName(String(decoding: line.dropFirst(format.digits + 1), as: UTF8.self))
-      else { throw .damaged(file: path, "a line names no object or no reference") }
+      guard line.count > format.digits + 1, let id = ObjectID(format, hex: line.prefix(format.digits)) else {
+        throw .damaged(file: path, "a line names no object or no reference")
+      }
+      let text = line.dropFirst(format.digits + 1)
+      guard let name = String(validating: text, as: UTF8.self).flatMap(RefName.init) else {
+        throw Self.strangeName(String(decoding: text, as: UTF8.self))
+      }
       refs[name] = id
     }
     packedCache.withLock { $0 = (identity, refs) }
@@ -104,7 +108,7 @@ final class References: Sendable {
     var refs: [RefName: ObjectID] = [:]
     var folders = ["refs"]
     while let next = folders.popLast() {
-      for entry in File.list("\(folder)/\(next)") {
+      for entry in try entries(of: next) {
         let text = "\(next)/\(entry)"
         if File.isFolder("\(folder)/\(text)") {
           folders.append(text)
@@ -115,6 +119,30 @@ final class References: Sendable {
     }
     // After the files: what others move from there to here meanwhile is not missed.
     return refs.merging(try packed().filter { $0.key.text.hasPrefix(prefix) }) { loose, _ in loose }
+  }
+
+  /// The names in a folder of references, in order.
+  ///
+  /// - Throws: `.invalid` for one that Git may have given to a reference, and that none can have here: it must not be taken
+  ///   for what is not there.
+  private func entries(of place: String) throws(StoreError) -> [String] {
+    guard let stream = opendir("\(folder)/\(place)") else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard bytes.first != UInt8(ascii: "."), !bytes.suffix(5).elementsEqual(".lock".utf8) else { continue }
+      guard let name = String(validating: bytes, as: UTF8.self), bytes.count <= RefName.longestPart,
+        place.utf8.count + 1 + bytes.count <= RefName.longest
+      else { throw Self.strangeName("\(place)/\(String(decoding: bytes, as: UTF8.self))") }
+      names.append(name)
+    }
+    return names.sorted()
+  }
+
+  private static func strangeName(_ name: String) -> StoreError {
+    .invalid(
+      "\(name) has a name that is too long, or not in UTF-8, so that it cannot be kept here; give it another one")
   }
 
   // MARK: - Locks

@@ -1,0 +1,39 @@
+import GitFormat
+import HostSystem
+import TestSupport
+import Testing
+
+@testable import VersionedStore
+
+/// Repositories of stock Git's with what is rare.
+@Suite struct StrangeRepositoryTests {
+  let folder: TemporaryFolder
+  var path: String { folder.path + "/store.git" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private static var collectNow: CollectOptions {
+    var options = CollectOptions(now: 4_000_000_000)
+    options.graceSeconds = 0
+    options.reflogs = ReflogExpiry()
+    return options
+  }
+
+  /// Git's names are bytes, and longer than ours may be: what only such a reference reaches must not be taken for garbage,
+  /// nor be left out of a list.
+  @Test(arguments: ["caf\\351", String(repeating: "x", count: 230)], [false, true])
+  func aReferenceWhoseNameIsNotUnderstoodLosesNothing(_ name: String, _ isPacked: Bool) throws {
+    let store = try GitBackend.create(path)
+    try commit(store, "a", "1")
+    let lost = try commit(store, "a", "2", on: .branch("side")!)
+    try store.publish()
+    try store.commit(Batch(refs: [RefChange(.branch("side")!, from: lost, to: nil, who: ada, why: "gone")]))
+    try store.publish()
+    let update = "git -C '\(path)' update-ref \"$(printf 'refs/heads/\(name)')\" \(lost)"
+    #expect(try runCommand(["sh", "-c", update], environment: ["PATH": "/usr/bin:/bin"]).isSuccess)
+    if isPacked { try git(path, "pack-refs", "--all") }
+    #expect(throws: StoreError.self) { try store.collect(Self.collectNow) }
+    #expect(throws: StoreError.self) { try store.references(under: "refs/heads/") }
+    #expect(try git(path, "cat-file", "-t", lost.hex) == "commit\n")
+  }
+}
