@@ -114,7 +114,9 @@ public final class GitBackend: Backend {
   /// The object; nil where it is not here, without a look at what other processes wrote.
   func find(_ id: ObjectID) throws(StoreError) -> GitObject? {
     if let entry = try queue.entry(id) { return try Self.object(of: entry, format) }
-    return try packs.object(id)
+    if let object = try packs.object(id) { return object }
+    // Stock Git knows this one, and need not have it.
+    return id == .emptyTree(format) ? GitObject(.tree, []) : nil
   }
 
   /// The object of a whole pack entry.
@@ -143,8 +145,7 @@ public final class GitBackend: Backend {
   public var packSource: (any PackSource)? { packs }
 
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
-    if queue.hasEntry(id) { return true }
-    if packs.contains(id) { return true }
+    if queue.hasEntry(id) || packs.contains(id) || id == .emptyTree(format) { return true }
     try queue.follow()
     return queue.hasEntry(id)
   }

@@ -36,4 +36,19 @@ import Testing
     #expect(throws: StoreError.self) { try store.references(under: "refs/heads/") }
     #expect(try git(path, "cat-file", "-t", lost.hex) == "commit\n")
   }
+
+  /// Stock Git knows the empty tree without having it.
+  @Test(arguments: ObjectFormat.allCases) func aCommitOfTheEmptyTreeNeedsNoObject(_ format: ObjectFormat) throws {
+    let store = try GitBackend.create(path, format: format)
+    let empty = ObjectID.emptyTree(format)
+    let text = try git(path, "commit-tree", empty.hex, "-m", "empty")
+    let id = try #require(ObjectID(format, hex: text.utf8.prefix(format.digits)))
+    try git(path, "update-ref", "refs/heads/main", id.hex)
+    #expect(try store.object(empty) == GitObject(.tree, []))
+    #expect(try store.contains(empty))
+    #expect(try store.kindAndSize(empty) == (.tree, 0))
+    try commit(store, "a", "1")
+    try store.collect(Self.collectNow)
+    #expect(try git(path, "log", "--format=%T", "main").hasSuffix("\(empty)\n"))
+  }
 }
