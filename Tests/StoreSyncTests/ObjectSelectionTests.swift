@@ -13,7 +13,7 @@ import Testing
   /// Commits of few different trees, with one parent or two among the last ones.
   ///
   /// - Parameter clock: the latest time of a commit; all are equal where it is 0.
-  private static func history(
+  static func history(
     _ count: Int, clock: Int64, _ random: inout SeededGenerator
   ) throws -> (backend: MemoryBackend, commits: [ObjectID]) {
     let repository = SampleRepository()
@@ -33,7 +33,7 @@ import Testing
   }
 
   /// All that an object reaches.
-  private static func closure(of tips: [ObjectID], in backend: MemoryBackend) throws -> Set<ObjectID> {
+  static func closure(of tips: [ObjectID], in backend: MemoryBackend) throws -> Set<ObjectID> {
     var found = Set(tips)
     var open = tips
     while let id = open.popLast() {

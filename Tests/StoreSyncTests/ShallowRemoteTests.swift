@@ -117,4 +117,65 @@ import Testing
     }
     #expect(try backend.reference(Self.main) == nil)
   }
+
+  /// Random ends of random histories, fetched by one from another and by a third from that one: whatever is asked for, all
+  /// that a reference reaches up to where the history ends is there.
+  @Test(arguments: Soak.seeds(16...26, soak: 4_000), [0, 5, 1_000] as [Int64])
+  func whatHasBeenFetchedIsWhole(_ seed: UInt64, _ clock: Int64) throws {
+    var random = SeededGenerator(seed)
+    let (source, commits) = try ObjectSelectionTests.history(25, clock: clock, &random)
+    let sample = SampleRepository(over: source)
+    let places = [source, MemoryBackend(), MemoryBackend()]
+    for step in 0..<12 {
+      for name in ["main", "side", "other"] where step == 0 || Int.random(in: 0..<3, using: &random) == 0 {
+        let commit =
+          step == 0 ? commits[Int.random(in: 0...12, using: &random)] : commits.randomElement(using: &random)!
+        try sample.set("refs/heads/\(name)", commit)
+      }
+      let from = Int.random(in: 0..<min(step + 1, 2), using: &random)
+      let (server, client) = (places[from], places[from + 1])
+      var options = RemoteOptions()
+      options.version = [ProtocolVersion.zero, .one, .two].randomElement(using: &random)!
+      let names = ["main", "side", "other", "*"].shuffled(using: &random).prefix(Int.random(in: 1...2, using: &random))
+      let specs = try names.map { try RefSpec("+refs/heads/\($0):refs/heads/\($0)") }
+      var fetch = FetchOptions(specs, who: Self.who)
+      switch Int.random(in: 0..<8, using: &random) {
+      case 0...1: fetch.deepening = .depth(Int.random(in: 1...6, using: &random))
+      case 2...3: fetch.deepening = .relative(Int.random(in: 1...4, using: &random))
+      case 4: fetch.deepening = .since(Int64.random(in: 0...clock, using: &random), not: [])
+      case 5: fetch.deepening = .since(nil, not: ["side"])
+      default: break
+      }
+      do throws(StoreError) {
+        _ = try RemoteClient(.backend(server, .test), options: options).fetch(into: client, fetch)
+      } catch {
+        // Some of what is asked for cannot be.
+        let words = ["no commit is left", "there is no reference"]
+        #expect(
+          words.contains { "\(error)".contains($0) },
+          "step \(step), from \(from), \(options.version), \(names), \(fetch.deepening as Any): \(error)")
+      }
+      try Self.checkWhole(client, "step \(step), \(options.version), \(from), \(fetch)")
+    }
+  }
+
+  private static func checkWhole(_ backend: MemoryBackend, _ what: String) throws {
+    let ends = try backend.shallowCommits
+    var seen: Set<ObjectID> = []
+    var open = try backend.references(under: "refs/").map(\.id)
+    while let id = open.popLast() {
+      guard seen.insert(id).inserted else { continue }
+      guard try backend.contains(id) else {
+        Issue.record("\(id) is missing after \(what)")
+        return
+      }
+      switch try backend.object(id).kind {
+      case .commit:
+        let commit = try backend.commitLinks(id)
+        open += [commit.tree] + (ends.contains(id) ? [] : commit.parents)
+      case .tree: open += try backend.links(ofTree: id).map(\.id)
+      case .blob, .tag: break
+      }
+    }
+  }
 }

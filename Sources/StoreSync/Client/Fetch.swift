@@ -52,7 +52,7 @@ struct Fetch {
     guard !request.wants.isEmpty else { return (nil, ShallowChange()) }
     request.options = [.thinPack, .offsetDelta]
     if fetch.followsTags { request.options.insert(.includeTag) }
-    request.shallow = try backend.shallowCommits.sorted()
+    for id in try backend.shallowCommits.sorted() where try backend.contains(id) { request.shallow.append(id) }
     request.deepening = fetch.deepening
     request.filter = fetch.filter
     try checkFeatures(request)
@@ -64,6 +64,11 @@ struct Fetch {
     for id in session.serverShallow {
       if let pack, try pack.contains(id), !shallow.added.contains(id) { shallow.added.append(id) }
     }
+    // A server may tell of ends that nothing it sends leads to.
+    let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
+    let told = shallow.added
+    shallow.added = []
+    for id in told where try objects.contains(id) { shallow.added.append(id) }
     // Who has not asked for less loses nothing because the other side has no more.
     if fetch.deepening == nil { shallow.added = try unreached(shallow.added) }
     return (pack, shallow)
