@@ -231,7 +231,10 @@ public final class GitBackend: Backend {
   private func install(_ prepared: PreparedBatch) throws(StoreError) -> String {
     var pack = PublishedPack(capacity: prepared.payload.count)
     for (id, place) in prepared.batch.objects { pack.add(id, entry: prepared.payload[place]) }
-    return try publisher.install(pack)
+    // Others may keep the same objects for a time of their own: a name by what is in it would be theirs too.
+    var name = [UInt8](repeating: 0, count: format.length)
+    name.withUnsafeMutableBytes { SystemRandomness.fill($0) }
+    return try publisher.install(pack, as: ObjectID(format, name))
   }
 
   public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {

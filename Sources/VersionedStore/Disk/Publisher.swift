@@ -85,11 +85,13 @@ final class Publisher: Sendable {
 
   /// Puts a pack among those of the repository, durably.
   ///
+  /// - Parameter name: what its files are called after; nil: its checksum, as Git has it.
   /// - Returns: the file that keeps collectors from it until `release`, for no reference names its objects yet.
-  func install(_ pack: consuming PublishedPack) throws(StoreError) -> String {
+  func install(_ pack: consuming PublishedPack, as name: ObjectID? = nil) throws(StoreError) -> String {
     let index: [UInt8]
-    let name: ObjectID
-    do { (index, name) = try pack.finish(format) } catch { throw .malformed(error) }
+    let checksum: ObjectID
+    do { (index, checksum) = try pack.finish(format) } catch { throw .malformed(error) }
+    let name = name ?? checksum
     let bytes = pack.bytes
     // Not within `objects`: a collector of stock Git removes files there that it does not know.
     let temporary = "\(folder)/lares/pack-\(getpid())-\(name)"
@@ -131,7 +133,9 @@ final class Publisher: Sendable {
     return final + ".keep"
   }
 
+  /// Lets collectors have a pack, unless somebody else wants it to stay.
   func release(_ keep: String) throws(StoreError) {
+    guard FileIdentity(path: keep)?.inode == FileIdentity(path: mark)?.inode else { return }
     try onDisk { () throws(SystemError) in try layer.remove(keep) }
   }
 

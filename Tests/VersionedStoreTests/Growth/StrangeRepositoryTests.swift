@@ -51,4 +51,41 @@ import Testing
     try store.collect(Self.collectNow)
     #expect(try git(path, "log", "--format=%T", "main").hasSuffix("\(empty)\n"))
   }
+
+  /// Who keeps objects does so until that one lets go, whoever keeps the same.
+  @Test func theSameObjectsAreHeldByEachForItself() throws {
+    let store = try GitBackend.create(path)
+    try commit(store, "a", "1")
+    let buffer = ObjectBuffer(over: store)
+    let blob = try buffer.write(.blob, Array("kept by two".utf8))
+    let first = try store.hold(buffer.objects)
+    do {
+      let second = try store.hold(buffer.objects)
+      withExtendedLifetime(second) {}
+    }
+    try store.collect(Self.collectNow)
+    #expect(try git(path, "cat-file", "blob", blob.hex) == "kept by two")
+    withExtendedLifetime(first) {}
+  }
+
+  /// A person's `.keep` beside a pack that somebody sends again.
+  @Test func aPackThatAPersonKeepsStaysKept() throws {
+    let store = try GitBackend.create(path)
+    let id = try commit(store, "a", "1")
+    try store.publish()
+    let name = try #require(File.list(path + "/objects/pack").first { $0.hasSuffix(".pack") })
+    let keep = "\(path)/objects/pack/\(name.dropLast(5)).keep"
+    try File.replace(keep, with: [], durable: false)
+    let pack = try File.read("\(path)/objects/pack/\(name)"), index = try File.read(keep.dropLast(5) + ".idx")
+    let folder = try store.makeQuarantine()
+    try File.makeFolder(folder + "/pack")
+    try File.replace("\(folder)/pack/\(name)", with: pack, durable: false)
+    try File.replace("\(folder)/pack/\(name.dropLast(5)).idx", with: index, durable: false)
+    let received = ReceivedPack(
+      folder: folder, .sha1, checksum: try #require(ObjectID(hex: String(name.dropFirst(5).dropLast(5)))), count: 3,
+      byteCount: pack.count)
+    try store.adopt(received, refs: [], shallow: ShallowChange())
+    #expect(File.isThere(keep))
+    #expect(try store.object(id).kind == .commit)
+  }
 }
