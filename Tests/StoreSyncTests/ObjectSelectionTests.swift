@@ -90,4 +90,16 @@ import Testing
     try selection.run()
     #expect(Set(selection.selected.map(\.id)) == (try Self.closure(of: [merge], in: repository.backend)))
   }
+
+  /// Others' programs write commits of any time.
+  @Test func aCommitFromBeforeAllTimeIsReached() throws {
+    let repository = SampleRepository()
+    let tree = try repository.backend.commitLinks(repository.commit(["a": "b"])).tree
+    let who = "Ada <ada@home.arpa> \(Int64.min) +0000"
+    let buffer = ObjectBuffer(over: repository.backend)
+    let id = try buffer.write(.commit, Array("tree \(tree)\nauthor \(who)\ncommitter \(who)\n\nold\n".utf8))
+    try repository.backend.commit(Batch(objects: buffer.objects))
+    let next = try repository.commit(["a": "c"], parents: [id])
+    #expect(try History(repository.backend, cut: []).everyOne(of: [next, id], reachesOneOf: [id]))
+  }
 }
