@@ -179,10 +179,8 @@ final class Publisher: Sendable {
     }
     guard last.new != nil else { return nil }
     // A publisher that was cut off may have written a part of the log.
-    let logged = isRecovery ? try references.lastLogged(name) : nil
-    let known = logged.flatMap { logged in chain.lastIndex { $0.new == logged } }
-    let missing = chain[(known.map { $0 + 1 } ?? 0)...]
-    if !missing.isEmpty { try references.appendLog(name, Array(missing)) }
+    let known = isRecovery ? try references.loggedCount(name, of: chain) : 0
+    if known < chain.count { try references.appendLog(name, Array(chain[known...])) }
     return nil
   }
 

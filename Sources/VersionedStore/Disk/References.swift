@@ -290,17 +290,7 @@ final class References: Sendable {
   /// Adds lines to a reference's log, and makes them durable.
   func appendLog(_ name: RefName, _ changes: [RefChange]) throws(StoreError) {
     let path = logPath(name)
-    var bytes: [UInt8] = []
-    for change in changes {
-      (change.old ?? .zero(format)).appendHex(to: &bytes)
-      bytes.append(UInt8(ascii: " "))
-      (change.new ?? .zero(format)).appendHex(to: &bytes)
-      bytes.append(UInt8(ascii: " "))
-      bytes.append(contentsOf: change.who.bytes)
-      bytes.append(UInt8(ascii: "\t"))
-      bytes.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
-      bytes.append(UInt8(ascii: "\n"))
-    }
+    let bytes = changes.flatMap { logLine($0) + [UInt8(ascii: "\n")] }
     try onDisk { () throws(SystemError) in
       if File.isFolder(path) { try removeEmptyFolders(path) }
       let file: WritableFile
@@ -317,15 +307,29 @@ final class References: Sendable {
     }
   }
 
-  /// What the last line of a reference's log says the reference became; nil where there is none. Removes what a power
-  /// cut left behind that line.
-  func lastLogged(_ name: RefName) throws(StoreError) -> ObjectID? {
+  private func logLine(_ change: RefChange) -> [UInt8] {
+    var line: [UInt8] = []
+    (change.old ?? .zero(format)).appendHex(to: &line)
+    line.append(UInt8(ascii: " "))
+    (change.new ?? .zero(format)).appendHex(to: &line)
+    line.append(UInt8(ascii: " "))
+    line.append(contentsOf: change.who.bytes)
+    line.append(UInt8(ascii: "\t"))
+    line.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
+    return line
+  }
+
+  /// How many of some changes, the first ones, a reference's log ends with. Removes what a power cut left behind the last
+  /// whole line.
+  ///
+  /// What a reference was it may be again: its value alone does not tell.
+  func loggedCount(_ name: RefName, of changes: [RefChange]) throws(StoreError) -> Int {
     let path = logPath(name)
-    guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return nil }
-    var last: ObjectID?
+    guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return 0 }
+    var lines: [ArraySlice<UInt8>] = []
     var whole = 0
-    while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), let id = loggedValue(bytes[whole..<end]) {
-      last = id
+    while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), isLogLine(bytes[whole..<end]) {
+      lines.append(bytes[whole..<end])
       whole = end + 1
     }
     if whole < bytes.count {
@@ -336,15 +340,17 @@ final class References: Sendable {
         try layer.syncFolder(File.folderName(of: path), .reflog)
       }
     }
-    return last
+    let wanted = changes.map(logLine)
+    return (0...min(wanted.count, lines.count)).last { count in
+      zip(lines.suffix(count), wanted).allSatisfy { $0.elementsEqual($1) }
+    } ?? 0
   }
 
-  /// The second identifier of a line `<old> <new> <who>\t<why>`; nil for what is no such line.
-  private func loggedValue(_ line: ArraySlice<UInt8>) -> ObjectID? {
-    guard line.contains(UInt8(ascii: "\t")), !line.contains(0),
-      ObjectID(format, hex: line.prefix(format.digits)) != nil
-    else { return nil }
-    return ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits))
+  /// Whether these bytes are a line `<old> <new> <who>\t<why>`.
+  private func isLogLine(_ line: ArraySlice<UInt8>) -> Bool {
+    line.contains(UInt8(ascii: "\t")) && !line.contains(0)
+      && ObjectID(format, hex: line.prefix(format.digits)) != nil
+      && ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits)) != nil
   }
 
   /// Makes the entries of references durable, up to `refs`.

@@ -88,4 +88,20 @@ import Testing
     #expect(File.isThere(keep))
     #expect(try store.object(id).kind == .commit)
   }
+
+  /// What a reference is after a change it may have been before. A copy of the files is what a process that is killed
+  /// leaves.
+  @Test func changesThatComeBackAreAllLoggedAfterACrash() throws {
+    let store = try GitBackend.create(path, publishAfterMilliseconds: 60_000)
+    let first = try commit(store, "a", "1")
+    try store.publish()
+    let second = try commit(store, "a", "2")
+    try store.commit(Batch(refs: [RefChange(.main, from: second, to: first, who: ada, why: "back")]))
+    let copy = folder.path + "/copy.git"
+    #expect(try runCommand(["cp", "-a", path, copy], environment: ["PATH": "/usr/bin:/bin"]).isSuccess)
+    let again = try GitBackend(opening: copy)
+    #expect(try again.reference(.main) == first)
+    let log = try git(copy, "reflog", "show", "--format=%H", "main").split(separator: "\n").map(String.init)
+    #expect(log == [first, second, first].map(\.hex))
+  }
 }
