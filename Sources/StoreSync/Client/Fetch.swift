@@ -176,6 +176,8 @@ struct Fetch {
         guard let source = refspec.source(for: name), !there.contains(source),
           !result.changes.contains(where: { $0.name == name })
         else { continue }
+        // `refs/remotes/origin/HEAD` comes from no reference of that name.
+        if try (backend as? GitBackend)?.isSymbolic(name) == true { continue }
         result.changes.append(RefChange(name, from: id, to: nil, who: fetch.who, why: "prune"))
       }
     }
