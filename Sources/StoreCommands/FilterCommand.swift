@@ -38,7 +38,7 @@ struct SmudgeCommand: StoreVerb {
   func perform(_ output: Output) throws {
     let clone = try GitClone.here()
     var input = DescriptorSource(STDIN_FILENO, name: "standard input")
-    try ChunkFilter.smudge(&input, from: clone, to: FilterCommand.output)
+    try ChunkFilter.smudge(&input, from: clone, to: output.write(value:))
   }
 }
 
@@ -59,20 +59,7 @@ struct CleanCommand: StoreVerb {
     let folder = environmentVariable("TMPDIR") ?? "/var/tmp"
     try ChunkFilter.clean(
       &input, stored: stored, clone.format, clone.chunkLimits, spool: try FileSpool(in: folder),
-      to: FilterCommand.output)
-  }
-}
-
-extension FilterCommand {
-  /// Standard output, as the bytes come.
-  static func output(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-    var rest = bytes
-    while !rest.isEmpty {
-      do throws(SystemError) {
-        let count = try systemCall("writing standard output") { write(STDOUT_FILENO, rest.baseAddress, rest.count) }
-        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-      } catch { throw .system(error) }
-    }
+      to: output.write(value:))
   }
 }
 

@@ -13,7 +13,7 @@ struct GetCommand: StoreVerb {
   func perform(_ output: Output) throws {
     let path = path.path
     let tree = try read.tree(in: try read.branch.store.open())
-    guard let contents = try tree.contents(path) else {
+    guard let value = try tree.value(path) else {
       guard let kind = try tree.kind(path) else { throw StoreError.notFound(path) }
       throw CommandFailure(
         .absent,
@@ -24,6 +24,6 @@ struct GetCommand: StoreVerb {
     if try !tree.conflicts(at: path).isEmpty {
       printWarning("Note: both sides of a merge changed \(path.words), and this is ours; lares store resolve ends that")
     }
-    try output.write(value: contents.bytes)
+    try value.forEachPiece { bytes throws(StoreError) in try output.write(value: bytes) }
   }
 }

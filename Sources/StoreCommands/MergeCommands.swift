@@ -132,12 +132,12 @@ struct ResolveCommand: StoreVerb {
 
   func perform(_ output: Output) throws {
     let path = path.path
-    let bytes = choice == nil ? try value.map { Array($0.utf8) } ?? Input.value() : []
     try branch.store.change(as: change.person) { repository in
       let branch = try branch.branch(in: repository)
       guard try !branch.tree().conflicts(at: path).isEmpty else {
         throw CommandFailure(.absent, "there is no conflict at \(path.words) on branch \(branch.name)")
       }
+      let new = choice == nil ? try repository.value(value) : nil
       try branch.update(change.info("Resolve \(path.words)")) { tree throws(StoreError) in
         let mode = try tree.kind(path).flatMap { $0.kind == .blob ? $0 : nil } ?? .file
         for conflict in try tree.conflicts(at: path) {
@@ -146,10 +146,10 @@ struct ResolveCommand: StoreVerb {
           case .theirs: try tree.resolve(conflict, with: .theirs)
           case .base: try tree.resolve(conflict, with: .base)
           case .asIs: try tree.removeRecord(conflict)
-          case .removed: try tree.resolve(conflict, with: nil as Contents?)
-          case nil: try tree.resolve(conflict, with: Contents(bytes, mode: mode))
+          case .removed, nil: try tree.resolve(conflict, with: nil as Contents?)
           }
         }
+        if let new { try tree.set(path, new, mode: mode) }
       }
     }
   }

@@ -1,6 +1,7 @@
 import GitFormat
 import Glibc
 import HostSystem
+import VersionedStore
 
 /// Standard output, in large pieces.
 final class Output {
@@ -13,30 +14,37 @@ final class Output {
     if waiting.count >= Self.pieceLength { try flush() }
   }
 
-  /// A value, of which no copy is made where it is long.
-  func write(value: [UInt8]) throws {
-    guard value.count >= Self.pieceLength else { return try write(value) }
-    try flush()
-    try Self.write(value)
+  /// A value, or a piece of one, of which no copy is made.
+  func write(value: UnsafeRawBufferPointer) throws(StoreError) {
+    do throws(SystemError) {
+      try flush()
+      try Self.write(value)
+    } catch { throw .system(error) }
+  }
+
+  func write(value: [UInt8]) throws(StoreError) {
+    let span = value.span.bytes
+    try span.withUnsafeBytes { bytes throws(StoreError) in try write(value: bytes) }
   }
 
   func line(_ text: String) throws { try write("\(text)\n".utf8) }
 
   /// Hands on what waits. Where nobody reads any more, the process ends as by SIGPIPE, without a word.
-  func flush() throws {
+  func flush() throws(SystemError) {
     let bytes = waiting
     waiting = []
-    try Self.write(bytes)
+    let span = bytes.span.bytes
+    try span.withUnsafeBytes { bytes throws(SystemError) in try Self.write(bytes) }
   }
 
-  private static func write(_ bytes: [UInt8]) throws {
-    var rest = bytes[...]
+  private static func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    var rest = bytes
     while !rest.isEmpty {
       do throws(SystemError) {
         let count = try systemCall("writing standard output") {
-          rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+          Glibc.write(STDOUT_FILENO, rest.baseAddress, rest.count)
         }
-        rest = rest.dropFirst(count)
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
       } catch {
         guard error.code == EPIPE else { throw error }
         endAsByBrokenPipe()
@@ -56,25 +64,11 @@ final class Output {
   }
 }
 
-/// What comes by standard input.
-enum Input {
-  /// The longest value that is taken: what a server of ours accepts as one object.
-  static let valueLimit = 256 << 20
-
-  /// All of standard input.
-  static func value() throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    try withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 16) { buffer in
-      while true {
-        let count = try systemCall("reading standard input") { read(STDIN_FILENO, buffer.baseAddress, buffer.count) }
-        if count == 0 { break }
-        bytes.append(contentsOf: buffer[..<count])
-        guard bytes.count <= valueLimit else {
-          throw CommandFailure(
-            .failed, "standard input has more than \(valueLimit >> 20) MiB, the most a value may have")
-        }
-      }
-    }
-    return bytes
+extension Repository {
+  /// The value that an argument is; without one, all that standard input has.
+  func value(_ argument: String?) throws(StoreError) -> StagedValue {
+    if let argument { return StagedValue(Array(argument.utf8)) }
+    var input = DescriptorSource(STDIN_FILENO, name: "standard input")
+    return try stage(&input)
   }
 }

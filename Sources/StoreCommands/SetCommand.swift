@@ -36,22 +36,21 @@ struct SetCommand: StoreVerb {
   }
 
   func perform(_ output: Output) throws {
-    let bytes = try value.map { Array($0.utf8) } ?? Input.value()
+    try path.path.checkAllowed()
     try branch.store.change(as: change.person) { repository in
-      try set(bytes, on: try branch.branch(in: repository))
+      let branch = try branch.branch(in: repository)
+      try set(try repository.value(value), on: branch)
     }
   }
 
-  private func set(_ bytes: [UInt8], on branch: Branch) throws(StoreError) {
-    try path.path.checkAllowed()
-    let expected = ifEquals.map { Array($0.utf8) }
+  private func set(_ value: StagedValue, on branch: Branch) throws(StoreError) {
     for _ in 0..<Self.retries {
       do throws(StoreError) {
         try branch.update(change.info("Set \(path.path)")) { tree throws(StoreError) in
-          let found = try tree.contents(path.path)
-          if let expected, found?.bytes != expected { throw .testFailed(path.path) }
+          let found = try tree.value(path.path)
+          if let ifEquals, try !ValueReader.isEqual(found, ifEquals) { throw .testFailed(path.path) }
           if ifAbsent, try tree.kind(path.path) != nil { throw .testFailed(path.path) }
-          try tree.set(path.path, bytes, mode: mode?.fileMode ?? found?.mode ?? .file)
+          try tree.set(path.path, value, mode: mode?.fileMode ?? found?.mode ?? .file)
         }
         return
       } catch {
@@ -63,6 +62,13 @@ struct SetCommand: StoreVerb {
 
   /// How often to begin again where somebody else sets the same value at the same time.
   private static let retries = 32
+}
+
+extension ValueReader {
+  fileprivate static func isEqual(_ value: Self?, _ text: String) throws(StoreError) -> Bool {
+    guard let value, value.size == text.utf8.count else { return false }
+    return try value.read(0..<value.size) == Array(text.utf8)
+  }
 }
 
 extension Path {

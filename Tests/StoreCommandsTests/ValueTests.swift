@@ -20,10 +20,12 @@ import Testing
 
   @Test func bytesGoThroughPipesUnchanged() throws {
     let shell = try Shell()
-    try shell("lares store init; head -c 3000000 /dev/urandom >noise; : >nothing")
+    // The larger is in chunks.
+    let size = Soak.count(3_000_000, soak: 70 << 20)
+    try shell("lares store init; head -c \(size) /dev/urandom >noise; : >nothing")
     for name in ["noise", "nothing"] {
       try shell("lares store set \(name) <\(name); lares store get \(name) | cmp - \(name)")
-      try shell("git -C store.git cat-file blob main:\(name) | cmp - \(name)")
+      if !Soak.isOn { try shell("git -C store.git cat-file blob main:\(name) | cmp - \(name)") }
     }
     #expect(try shell.attempt("printf 'no newline' | lares store set a; lares store get a").output == "no newline")
   }

@@ -11,6 +11,9 @@ public final class StagedValue: Sendable {
   let content: Content
   private let holds: [ObjectHold]
 
+  /// A value in memory.
+  public convenience init(_ bytes: [UInt8]) { self.init(.bytes(bytes), []) }
+
   init(_ content: Content, _ holds: [ObjectHold]) {
     self.content = content
     self.holds = holds

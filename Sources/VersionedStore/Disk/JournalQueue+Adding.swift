@@ -13,7 +13,8 @@ extension JournalQueue {
     let collection: UInt64?
     /// Set by whoever refuses, appends or syncs, before that one signals.
     fileprivate(set) var outcome: Outcome?
-    fileprivate var isAppended = false
+    /// Set, before that one signals, by whoever hands the next sync over to this one.
+    fileprivate var isToSync = false
     /// Signalled when there is an outcome, or when it is this one's turn to append or to sync.
     fileprivate let turn = Semaphore()
 
@@ -56,15 +57,15 @@ extension JournalQueue {
       return !line.isAppending
     }
     if !isFirst { item.turn.wait() }
-    while true {
-      if let outcome = item.outcome { return outcome }
-      if item.isAppended { sync(item) } else { append(item) }
-      if item.outcome == nil { item.turn.wait() }
-    }
+    if item.outcome == nil, !item.isToSync, !append(item) { item.turn.wait() }
+    return item.outcome ?? sync(item)
   }
 
-  /// Appends all that wait, `own` among them, hands over to one who has come meanwhile, and syncs if nobody does.
-  private func append(_ own: Item) {
+  /// Appends all that wait, `own` among them, and hands over to one who has come meanwhile, and to one who syncs if
+  /// nobody does.
+  ///
+  /// - Returns: whether there is nothing to wait for: `own` was refused, or is to sync.
+  private func append(_ own: Item) -> Bool {
     let items = line.withLock { line in
       defer { line.waiting = [] }
       return line.waiting
@@ -74,24 +75,28 @@ extension JournalQueue {
     } catch {
       for item in items where item.outcome == nil { item.outcome = .failed(error) }
     }
-    let refused = items.filter { $0.outcome != nil && $0 !== own }
-    let (next, syncs) = line.withLock { line in
-      for item in items where item.outcome == nil {
-        item.isAppended = true
-        line.appended.append(item)
-      }
+    // From here on others may settle what is appended: only they look at its outcome.
+    let appended = items.filter { $0.outcome == nil }
+    let refused = items.filter { $0.outcome != nil }
+    // Whoever is awake syncs, if it can.
+    let isRefused = own.outcome != nil
+    let candidate = isRefused ? appended.first : own
+    let (next, syncer) = line.withLock { line in
+      line.appended += appended
       line.isAppending = !line.waiting.isEmpty
-      let syncs = !line.isSyncing && !line.appended.isEmpty
-      if syncs { line.isSyncing = true }
-      return (line.waiting.first, syncs)
+      guard !line.isSyncing, let candidate else { return (line.waiting.first, nil as Item?) }
+      line.isSyncing = true
+      candidate.isToSync = true
+      return (line.waiting.first, candidate)
     }
     next?.turn.signal()
-    for item in refused { item.turn.signal() }
-    if syncs { sync(own) }
+    for item in refused where item !== own { item.turn.signal() }
+    if let syncer, syncer !== own { syncer.turn.signal() }
+    return isRefused || syncer === own
   }
 
-  /// Makes durable what is appended, and hands over to one who has appended meanwhile.
-  private func sync(_ own: Item) {
+  /// Makes durable what is appended, `own` too, and hands over to one who has appended meanwhile.
+  private func sync(_ own: Item) -> Outcome {
     let items = line.withLock { line in
       defer { line.appended = [] }
       return line.appended
@@ -103,13 +108,15 @@ extension JournalQueue {
     } catch { outcome = .failed(error) }
     let next = line.withLock { line in
       line.isSyncing = !line.appended.isEmpty
+      line.appended.first?.isToSync = true
       return line.appended.first
     }
     next?.turn.signal()
-    for item in items {
+    for item in items where item !== own {
       item.outcome = outcome
-      if item !== own { item.turn.signal() }
+      item.turn.signal()
     }
+    return outcome
   }
 
   /// Makes everything that is appended by now durable. After a failure nothing counts as durable any more: the kernel
