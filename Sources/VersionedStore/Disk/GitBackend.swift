@@ -1,6 +1,7 @@
 public import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import Wire
 
 /// A repository that is a bare Git repository on disk.
@@ -27,6 +28,8 @@ public final class GitBackend: Backend {
   let queue: JournalQueue
   let publisher: Publisher
   let packs: PackSet
+  /// The last collection after which the packs were looked at for what they have no more.
+  private let knownCollection: Atomic<UInt64>
   private let thread: PublishingThread
   let maintenance: Maintenance
   private let maintenanceThread: MaintenanceThread
@@ -74,6 +77,7 @@ public final class GitBackend: Backend {
       notes = Guarded([])
     }
     try queue.follow()
+    knownCollection = Atomic(queue.collection)
     self.presence = presence
     maintenance = try Maintenance(folder: folder, format: format, packs: packs, publisher: publisher, layer: layer)
     let maintenanceThread = MaintenanceThread(maintenance)
@@ -194,8 +198,12 @@ public final class GitBackend: Backend {
     while true {
       let refusal: StoreError?
       let collection = queue.collection
-      if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds)) {
+      // A process that looked at the packs before the last collection may take for there what is not.
+      if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds))
+        || knownCollection.load(ordering: .relaxed) != collection
+      {
         try checkReferents(of: needed)
+        knownCollection.store(collection, ordering: .relaxed)
       }
       switch queue.add(JournalQueue.Item(prepared, after: collection)) {
       case .done: return

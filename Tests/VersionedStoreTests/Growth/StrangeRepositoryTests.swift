@@ -2,6 +2,7 @@ import GitFormat
 import HostSystem
 import TestSupport
 import Testing
+import Wire
 
 @testable import VersionedStore
 
@@ -103,5 +104,23 @@ import Testing
     #expect(try again.reference(.main) == first)
     let log = try git(copy, "reflog", "show", "--format=%H", "main").split(separator: "\n").map(String.init)
     #expect(log == [first, second, first].map(\.hex))
+  }
+
+  /// A process that has old packs in memory, long after another one collected.
+  @Test func whatAnotherProcessTookAwayCannotBeNamedEvenDaysLater() throws {
+    let store = try GitBackend.create(path)
+    try commit(store, "a", "1")
+    let side = RefName.branch("side")!
+    let id = try commit(store, "a", "2", on: side)
+    try store.publish()
+    _ = try store.object(id)
+    let other = try GitBackend(opening: path)
+    try other.commit(Batch(refs: [RefChange(side, from: id, to: nil, who: ada, why: "gone")]))
+    #expect(try other.collect(Self.collectNow).dropped > 0)
+    store.queue.shared.lastDrop = Clock.now.advanced(milliseconds: -3 * 86_400_000)
+    #expect(throws: StoreError.missing(id)) {
+      try store.commit(Batch(refs: [RefChange(side, from: nil, to: id, who: ada, why: "again")]))
+    }
+    #expect(try store.reference(side) == nil)
   }
 }
