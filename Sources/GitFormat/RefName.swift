@@ -22,9 +22,12 @@ public struct RefName: Hashable, Sendable {
     text.utf8.starts(with: "refs/heads/".utf8) ? String(text.utf8.dropFirst(11)) : nil
   }
 
-  /// The rules of git-check-ref-format(1), and two of file systems: 1,024 bytes in all, 200 from slash to slash.
+  /// How many bytes a name has at most, and each part of it: file systems have bounds, and locks have longer names.
+  public static let (longest, longestPart) = (1_024, 200)
+
+  /// The rules of git-check-ref-format(1), and the two above.
   private static func isWellFormed(_ name: [UInt8]) -> Bool {
-    guard name.count <= 1_024, name.starts(with: "refs/".utf8), name.last != UInt8(ascii: ".") else { return false }
+    guard name.count <= longest, name.starts(with: "refs/".utf8), name.last != UInt8(ascii: ".") else { return false }
     guard name.allSatisfy({ $0 > 0x20 && $0 != 0x7F && !forbidden.contains($0) }) else { return false }
     let isPaired = zip(name, name.dropFirst()).contains { first, second in
       first == UInt8(ascii: ".") && second == UInt8(ascii: ".")
@@ -32,7 +35,7 @@ public struct RefName: Hashable, Sendable {
     }
     return !isPaired
       && name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
-        !part.isEmpty && part.count <= 200 && part.first != UInt8(ascii: ".")
+        !part.isEmpty && part.count <= longestPart && part.first != UInt8(ascii: ".")
           && !part.suffix(5).elementsEqual(".lock".utf8)
       }
   }

@@ -13,7 +13,7 @@ import Testing
   /// Commits of few different trees, with one parent or two among the last ones.
   ///
   /// - Parameter clock: the latest time of a commit; all are equal where it is 0.
-  private static func history(
+  static func history(
     _ count: Int, clock: Int64, _ random: inout SeededGenerator
   ) throws -> (backend: MemoryBackend, commits: [ObjectID]) {
     let repository = SampleRepository()
@@ -33,7 +33,7 @@ import Testing
   }
 
   /// All that an object reaches.
-  private static func closure(of tips: [ObjectID], in backend: MemoryBackend) throws -> Set<ObjectID> {
+  static func closure(of tips: [ObjectID], in backend: MemoryBackend) throws -> Set<ObjectID> {
     var found = Set(tips)
     var open = tips
     while let id = open.popLast() {
@@ -89,5 +89,17 @@ import Testing
     selection.wants = [merge]
     try selection.run()
     #expect(Set(selection.selected.map(\.id)) == (try Self.closure(of: [merge], in: repository.backend)))
+  }
+
+  /// Others' programs write commits of any time.
+  @Test func aCommitFromBeforeAllTimeIsReached() throws {
+    let repository = SampleRepository()
+    let tree = try repository.backend.commitLinks(repository.commit(["a": "b"])).tree
+    let who = "Ada <ada@home.arpa> \(Int64.min) +0000"
+    let buffer = ObjectBuffer(over: repository.backend)
+    let id = try buffer.write(.commit, Array("tree \(tree)\nauthor \(who)\ncommitter \(who)\n\nold\n".utf8))
+    try repository.backend.commit(Batch(objects: buffer.objects))
+    let next = try repository.commit(["a": "c"], parents: [id])
+    #expect(try History(repository.backend, cut: []).everyOne(of: [next, id], reachesOneOf: [id]))
   }
 }

@@ -1,4 +1,5 @@
 import GitFormat
+import HostSystem
 import TestSupport
 import Testing
 import VersionedStore
@@ -128,6 +129,20 @@ import VersionedStore
     _ = try remote.client.fetch(into: clone, fetch)
     #expect(try clone.reference(RefName("refs/remotes/origin/main")!) == remote.commits[5])
     #expect(try clone.reference(RefName("refs/remotes/origin/side")!) == nil)
+  }
+
+  @Test func pruningLeavesWhatOnlyNamesAnotherReference() throws {
+    let remote = try Place(Case(peer: .ours, format: .sha1, version: .two))
+    let folder = try TemporaryFolder()
+    let clone = try GitBackend.create(folder.path + "/clone.git")
+    _ = try remote.client.clone(into: clone, who: Self.who)
+    let head = folder.path + "/clone.git/refs/remotes/origin/HEAD"
+    try File.replace(head, with: Array("ref: refs/remotes/origin/main\n".utf8), durable: false)
+    var fetch = FetchOptions([try RefSpec("+refs/heads/*:refs/remotes/origin/*")], who: Self.who)
+    fetch.prunes = true
+    _ = try remote.client.fetch(into: clone, fetch)
+    #expect(try clone.isSymbolic(RefName("refs/remotes/origin/HEAD")!))
+    #expect(try clone.reference(RefName("refs/remotes/origin/main")!) == remote.commits.last)
   }
 
   @Test(arguments: Case.all)

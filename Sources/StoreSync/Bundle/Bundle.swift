@@ -117,8 +117,10 @@ public enum Bundle {
     let pack = try PackReceiver(for: backend, limits: limits).receive(from: input)
     try backend.refuseForgotten(pack, tips: [])
     let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
+    // What it builds on is here, but not all of that need be unless a reference leads there.
     try ObjectSelection.checkComplete(
-      header.references.map(\.id), known: header.prerequisites.map(\.id), cut: backend.shallowCommits, in: objects)
+      header.references.map(\.id), known: backend.references(under: "refs/").map(\.id), cut: backend.shallowCommits,
+      in: objects)
     return (header, pack)
   }
 }

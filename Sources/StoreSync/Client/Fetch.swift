@@ -48,14 +48,11 @@ struct Fetch {
 
   private func receive(_ ids: Set<ObjectID>) throws(StoreError) -> (ReceivedPack?, ShallowChange) {
     var request = FetchRequest()
-    for id in ids.sorted() {
-      let isHere = try backend.contains(id)
-      if fetch.deepening != nil || !isHere { request.wants.append(id) }
-    }
+    request.wants = try fetch.deepening == nil ? lacking(ids) : ids.sorted()
     guard !request.wants.isEmpty else { return (nil, ShallowChange()) }
     request.options = [.thinPack, .offsetDelta]
     if fetch.followsTags { request.options.insert(.includeTag) }
-    request.shallow = try backend.shallowCommits.sorted()
+    for id in try backend.shallowCommits.sorted() where try backend.contains(id) { request.shallow.append(id) }
     request.deepening = fetch.deepening
     request.filter = fetch.filter
     try checkFeatures(request)
@@ -67,7 +64,45 @@ struct Fetch {
     for id in session.serverShallow {
       if let pack, try pack.contains(id), !shallow.added.contains(id) { shallow.added.append(id) }
     }
+    // A server may tell of ends that nothing it sends leads to.
+    let objects: any ObjectReader = pack.map { Quarantine(pack: $0, base: backend) } ?? backend
+    let told = shallow.added
+    shallow.added = []
+    for id in told where try objects.contains(id) { shallow.added.append(id) }
+    // Who has not asked for less loses nothing because the other side has no more.
+    if fetch.deepening == nil { shallow.added = try unreached(shallow.added) }
     return (pack, shallow)
+  }
+
+  /// Those of some objects that are not here with all that they reach. What no reference leads to need not be whole.
+  private func lacking(_ ids: Set<ObjectID>) throws(StoreError) -> [ObjectID] {
+    let known = try backend.references(under: "refs/").map(\.id)
+    var lacking: [ObjectID] = []
+    var doubtful: [ObjectID] = []
+    for id in ids.subtracting(known).sorted() {
+      if try backend.contains(id) { doubtful.append(id) } else { lacking.append(id) }
+    }
+    guard !doubtful.isEmpty, fetch.filter == nil else { return lacking }
+    do throws(StoreError) {
+      try ObjectSelection.checkComplete(doubtful, known: known, cut: backend.shallowCommits, in: backend)
+      return lacking
+    } catch .missing {
+      return lacking + doubtful
+    }
+  }
+
+  /// Those of some commits that no reference here leads to.
+  private func unreached(_ commits: [ObjectID]) throws(StoreError) -> [ObjectID] {
+    guard !commits.isEmpty else { return [] }
+    var tips: [ObjectID] = []
+    for (_, id) in try backend.references(under: "refs/") {
+      let (target, kind, _) = try backend.peel(id)
+      if kind == .commit { tips.append(target) }
+    }
+    let reachable = try ReachableCommits(from: tips, History(backend, cut: backend.shallowCommits))
+    var rest: [ObjectID] = []
+    for commit in commits where try !reachable.contains(commit) { rest.append(commit) }
+    return rest
   }
 
   private func checkFeatures(_ request: FetchRequest) throws(StoreError) {
@@ -83,12 +118,12 @@ struct Fetch {
   private func checkComplete(
     _ wanted: [RemoteReference], _ pack: ReceivedPack?, _ shallow: ShallowChange, _ objects: any ObjectReader
   ) throws(StoreError) {
-    guard pack != nil, fetch.filter == nil else { return }
-    // What was cut off here before may lead on now: then all of it is looked at.
+    guard pack != nil || !shallow.isEmpty, fetch.filter == nil else { return }
+    // What was cut off here before may lead on now: then all of it is looked at, whoever leads there.
     let known = try shallow.removed.isEmpty ? backend.references(under: "refs/").map(\.id) : []
-    try ObjectSelection.checkComplete(
-      wanted.compactMap(\.id), known: known,
-      cut: cut(with: shallow), in: objects)
+    var tips = wanted.compactMap(\.id)
+    for id in shallow.removed where try backend.contains(id) { tips.append(id) }
+    try ObjectSelection.checkComplete(tips, known: known, cut: cut(with: shallow), in: objects)
   }
 
   /// Commits that are here without their parents afterwards.
@@ -141,6 +176,8 @@ struct Fetch {
         guard let source = refspec.source(for: name), !there.contains(source),
           !result.changes.contains(where: { $0.name == name })
         else { continue }
+        // `refs/remotes/origin/HEAD` comes from no reference of that name.
+        if try (backend as? GitBackend)?.isSymbolic(name) == true { continue }
         result.changes.append(RefChange(name, from: id, to: nil, who: fetch.who, why: "prune"))
       }
     }

@@ -5,7 +5,7 @@ import VersionedStore
 struct CommitLinks {
   var tree: ObjectID
   var parents: [ObjectID]
-  /// The committer's clock, seconds since 1970; 0 where it cannot be read.
+  /// The committer's clock, seconds since 1970; 0 where it cannot be read, or is before that.
   var time: Int64
 
   /// Reads the first lines of a commit object; the message is not looked at.
@@ -40,7 +40,7 @@ struct CommitLinks {
   private static func time(_ line: ArraySlice<UInt8>) -> Int64 {
     guard let close = line.lastIndex(of: UInt8(ascii: ">")) else { return 0 }
     let word = line[(close + 1)...].split(separator: UInt8(ascii: " ")).first ?? []
-    return Int64(String(decoding: Array(word), as: UTF8.self)) ?? 0
+    return max(Int64(String(decoding: Array(word), as: UTF8.self)) ?? 0, 0)
   }
 }
 

@@ -34,14 +34,10 @@ struct ShallowBoundary: Equatable {
     shallow = serverShallow.subtracting(clientShallow).sorted()
   }
 
-  /// Those of some commits that are not within the depth.
-  func beyond(_ commits: Set<ObjectID>) -> Set<ObjectID> { commits.subtracting(within) }
-
   /// Adds where the server's own history ends.
   mutating func end(at serverShallow: Set<ObjectID>, clientShallow: Set<ObjectID>) {
     let known = clientShallow.union(shallow)
     shallow += serverShallow.subtracting(known).sorted()
-    unshallow.removeAll { serverShallow.contains($0) }
   }
 
   /// Breadth first; a commit's depth is the least of its ways.
@@ -89,12 +85,14 @@ struct ShallowBoundary: Equatable {
     }
     guard !stack.isEmpty else { throw .invalid("no commit is left by deepen-since and deepen-not") }
     while let commit = stack.popLast() {
-      for parent in try history.link(commit).parents {
-        if try !isIn(parent) {
-          ends.insert(commit)
-        } else if within.insert(parent).inserted {
-          stack.append(parent)
-        }
+      let parents = try history.link(commit).parents
+      // Where history ends it does so for all parents.
+      var isEnd = false
+      for parent in parents where try !isIn(parent) { isEnd = true }
+      if isEnd {
+        ends.insert(commit)
+      } else {
+        for parent in parents where within.insert(parent).inserted { stack.append(parent) }
       }
     }
     return ends

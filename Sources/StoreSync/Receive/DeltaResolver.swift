@@ -50,9 +50,20 @@ struct DeltaResolver {
       try resolve(children, of: try inflate(index), kind)
       try onProgress(index)
     }
-    for base in byID.keys.sorted() { try append(base, from: stored) }
+    // In the order of the pack, where a base comes before what is made of it: so the bases of bases are appended, and not what
+    // is made of them, which is in the pack itself. What is neither here nor known yet may be made of another one.
+    let deltas = entries.indices.filter {
+      if case .delta = entries[$0].content { entries[$0].id == nil } else { false }
+    }
+    for index in deltas where entries[index].id == nil {
+      guard case .delta(let base) = entries[index].content else { continue }
+      try append(base, from: stored)
+    }
     if let rest = entries.first(where: { $0.id == nil }) {
-      throw IncomingPack.malformed("the entry at byte \(rest.offset) is a delta of nothing in the pack")
+      guard case .delta(let base) = rest.content else {
+        throw IncomingPack.malformed("the entry at byte \(rest.offset) is a delta of nothing in the pack")
+      }
+      throw IncomingPack.malformed("it has a delta of \(base), which is neither in it nor here")
     }
   }
 
@@ -119,14 +130,11 @@ struct DeltaResolver {
     }
   }
 
-  /// Completes a thin pack by a base that we have.
+  /// Completes a thin pack by a base, if we have it.
   private mutating func append(_ base: ObjectID, from stored: any ObjectReader) throws(StoreError) {
-    // What another base's deltas made may have been this one.
-    guard let children = byID.removeValue(forKey: base) else { return }
     let object: GitObject
-    do throws(StoreError) { object = try stored.object(base) } catch {
-      throw IncomingPack.malformed("it has a delta of \(base), which is neither in it nor here")
-    }
+    do throws(StoreError) { object = try stored.object(base) } catch .missing { return }
+    guard let children = byID.removeValue(forKey: base) else { return }
     guard object.bytes.count <= limits.objectBytes else { throw .tooLarge("the base \(base) of a delta") }
     var bytes: [UInt8] = []
     let crc = PackEntry.append(object.kind, object.bytes, level: 1, to: &bytes)

@@ -81,9 +81,9 @@ final class FetchPlan {
   }
 
   private func computeBoundary() throws(StoreError) {
-    let ends = try cut.isEmpty ? [] : cut.intersection(history.commits(from: wantedCommits))
     let clientShallow = Set(request.shallow)
     guard let deepening = request.deepening else {
+      let ends = try ownEnds(upTo: clientShallow)
       if !ends.isEmpty { boundary = ShallowBoundary(serverShallow: ends, clientShallow: clientShallow) }
       return
     }
@@ -99,9 +99,24 @@ final class FetchPlan {
     }
     var boundary = try ShallowBoundary(
       deepening, tips: wantedCommits, clientShallow: clientShallow, excluded: excluded, history)
-    // A commit within the depth may be one whose parents are not here.
-    boundary.end(at: ends.subtracting(boundary.beyond(ends)), clientShallow: clientShallow)
+    // What they came from is not here either.
+    boundary.unshallow.removeAll { cut.contains($0) }
+    let ends = clientShallow.union(boundary.shallow).subtracting(boundary.unshallow)
+    boundary.end(at: try ownEnds(upTo: ends), clientShallow: clientShallow)
     self.boundary = boundary
+  }
+
+  /// Commits whose parents are not here, of those that the client will have whose history ends at some. It is not told of
+  /// others: it would take them for there.
+  private func ownEnds(upTo ends: Set<ObjectID>) throws(StoreError) -> Set<ObjectID> {
+    guard !cut.isEmpty else { return [] }
+    var seen = Set(wantedCommits)
+    var open = wantedCommits
+    while let commit = open.popLast() {
+      guard !ends.contains(commit) else { continue }
+      for parent in try history.link(commit).parents where seen.insert(parent).inserted { open.append(parent) }
+    }
+    return cut.intersection(seen)
   }
 
   // MARK: Negotiation

@@ -1,6 +1,7 @@
 public import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import Wire
 
 /// A repository that is a bare Git repository on disk.
@@ -27,6 +28,8 @@ public final class GitBackend: Backend {
   let queue: JournalQueue
   let publisher: Publisher
   let packs: PackSet
+  /// The last collection after which the packs were looked at for what they have no more.
+  private let knownCollection: Atomic<UInt64>
   private let thread: PublishingThread
   let maintenance: Maintenance
   private let maintenanceThread: MaintenanceThread
@@ -74,6 +77,7 @@ public final class GitBackend: Backend {
       notes = Guarded([])
     }
     try queue.follow()
+    knownCollection = Atomic(queue.collection)
     self.presence = presence
     maintenance = try Maintenance(folder: folder, format: format, packs: packs, publisher: publisher, layer: layer)
     let maintenanceThread = MaintenanceThread(maintenance)
@@ -114,7 +118,9 @@ public final class GitBackend: Backend {
   /// The object; nil where it is not here, without a look at what other processes wrote.
   func find(_ id: ObjectID) throws(StoreError) -> GitObject? {
     if let entry = try queue.entry(id) { return try Self.object(of: entry, format) }
-    return try packs.object(id)
+    if let object = try packs.object(id) { return object }
+    // Stock Git knows this one, and need not have it.
+    return id == .emptyTree(format) ? GitObject(.tree, []) : nil
   }
 
   /// The object of a whole pack entry.
@@ -143,8 +149,7 @@ public final class GitBackend: Backend {
   public var packSource: (any PackSource)? { packs }
 
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
-    if queue.hasEntry(id) { return true }
-    if packs.contains(id) { return true }
+    if queue.hasEntry(id) || packs.contains(id) || id == .emptyTree(format) { return true }
     try queue.follow()
     return queue.hasEntry(id)
   }
@@ -193,8 +198,12 @@ public final class GitBackend: Backend {
     while true {
       let refusal: StoreError?
       let collection = queue.collection
-      if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds)) {
+      // A process that looked at the packs before the last collection may take for there what is not.
+      if queue.hasDropped(since: Clock.now.advanced(milliseconds: -Self.dropMemoryMilliseconds))
+        || knownCollection.load(ordering: .relaxed) != collection
+      {
         try checkReferents(of: needed)
+        knownCollection.store(collection, ordering: .relaxed)
       }
       switch queue.add(JournalQueue.Item(prepared, after: collection)) {
       case .done: return
@@ -230,7 +239,10 @@ public final class GitBackend: Backend {
   private func install(_ prepared: PreparedBatch) throws(StoreError) -> String {
     var pack = PublishedPack(capacity: prepared.payload.count)
     for (id, place) in prepared.batch.objects { pack.add(id, entry: prepared.payload[place]) }
-    return try publisher.install(pack)
+    // Others may keep the same objects for a time of their own: a name by what is in it would be theirs too.
+    var name = [UInt8](repeating: 0, count: format.length)
+    name.withUnsafeMutableBytes { SystemRandomness.fill($0) }
+    return try publisher.install(pack, as: ObjectID(format, name))
   }
 
   public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {

@@ -26,7 +26,7 @@ extension JournalQueue {
       }
       do throws(StoreError) {
         for change in item.batch?.batch.refs ?? [] {
-          guard try check(change, &ahead, &locked) else {
+          guard try hasRoom(for: change, of: item, after: accepted), try check(change, &ahead, &locked) else {
             item.refuse(.tryAgain)
             break
           }
@@ -53,6 +53,23 @@ extension JournalQueue {
     guard !locked.isEmpty else { return }
     let now = Clock.now
     monitor.withLock { for name in locked { state.lockedSince[name] = now } }
+  }
+
+  /// Whether a new reference can be beside those that are on their way into Git's files; false where one of them that is
+  /// deleted is in its way there.
+  private func hasRoom(
+    for change: RefChange, of item: Item, after accepted: [Item]
+  ) throws(StoreError) -> Bool {
+    guard change.old == nil, change.new != nil else { return true }
+    func others(_ item: Item) -> [RefChange] {
+      (item.batch?.batch.refs ?? []).filter { $0.name.excludes(change.name) }
+    }
+    var pending = monitor.withLock { state.unpublished.newest { $0.excludes(change.name) } }
+    for other in accepted.lazy.flatMap(others) { pending[other.name] = .some(other.new) }
+    if let other = others(item).first?.name ?? pending.first(where: { $0.value != nil })?.key {
+      throw .invalid("\(change.name) cannot be beside \(other)")
+    }
+    return pending.isEmpty
   }
 
   /// Whether a reference change may be made on what is there; false where the reference has to be left alone now.

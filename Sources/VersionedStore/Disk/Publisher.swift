@@ -85,11 +85,13 @@ final class Publisher: Sendable {
 
   /// Puts a pack among those of the repository, durably.
   ///
+  /// - Parameter name: what its files are called after; nil: its checksum, as Git has it.
   /// - Returns: the file that keeps collectors from it until `release`, for no reference names its objects yet.
-  func install(_ pack: consuming PublishedPack) throws(StoreError) -> String {
+  func install(_ pack: consuming PublishedPack, as name: ObjectID? = nil) throws(StoreError) -> String {
     let index: [UInt8]
-    let name: ObjectID
-    do { (index, name) = try pack.finish(format) } catch { throw .malformed(error) }
+    let checksum: ObjectID
+    do { (index, checksum) = try pack.finish(format) } catch { throw .malformed(error) }
+    let name = name ?? checksum
     let bytes = pack.bytes
     // Not within `objects`: a collector of stock Git removes files there that it does not know.
     let temporary = "\(folder)/lares/pack-\(getpid())-\(name)"
@@ -131,7 +133,9 @@ final class Publisher: Sendable {
     return final + ".keep"
   }
 
+  /// Lets collectors have a pack, unless somebody else wants it to stay.
   func release(_ keep: String) throws(StoreError) {
+    guard FileIdentity(path: keep)?.inode == FileIdentity(path: mark)?.inode else { return }
     try onDisk { () throws(SystemError) in try layer.remove(keep) }
   }
 
@@ -156,7 +160,8 @@ final class Publisher: Sendable {
 
   /// Brings one reference to its newest value.
   ///
-  /// - Returns: a note where somebody else had moved it meanwhile, which only a power cut makes possible.
+  /// - Returns: a note where somebody else had moved it meanwhile, which only a power cut makes possible, or made others in
+  ///   a folder of its name, which nothing hinders.
   private func publish(
     _ name: RefName, _ chain: [RefChange], isRecovery: Bool
   ) throws(StoreError) -> String? {
@@ -166,14 +171,16 @@ final class Publisher: Sendable {
       guard current == chain.first?.old || chain.contains(where: { $0.new == current }) else {
         return try rescue(name, last, found: current)
       }
-      if let id = last.new { try references.write(name, id) } else { try references.delete(name) }
+      if let id = last.new {
+        guard try references.write(name, id) else { return try rescue(name, last, found: nil) }
+      } else {
+        try references.delete(name)
+      }
     }
     guard last.new != nil else { return nil }
     // A publisher that was cut off may have written a part of the log.
-    let logged = isRecovery ? try references.lastLogged(name) : nil
-    let known = logged.flatMap { logged in chain.lastIndex { $0.new == logged } }
-    let missing = chain[(known.map { $0 + 1 } ?? 0)...]
-    if !missing.isEmpty { try references.appendLog(name, Array(missing)) }
+    let known = isRecovery ? try references.loggedCount(name, of: chain) : 0
+    if known < chain.count { try references.appendLog(name, Array(chain[known...])) }
     return nil
   }
 
@@ -186,11 +193,12 @@ final class Publisher: Sendable {
     if try references.read(other) == nil {
       _ = try references.lock(other)
       defer { try? references.unlock(other) }
-      try references.write(other, id)
+      _ = try references.write(other, id)
       try references.syncFolders(of: [other])
     }
-    return "\(name) was moved to \(found?.hex ?? "nothing") by another program while a commit to it was not published "
-      + "yet; that commit is kept as \(other)"
+    return
+      "\(name) was \(found.map { "moved to \($0)" } ?? "replaced or removed") by another program while a commit to it "
+      + "was not published yet; that commit is kept as \(other)"
   }
 }
 

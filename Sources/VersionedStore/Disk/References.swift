@@ -90,9 +90,13 @@ final class References: Sendable {
     var refs: [RefName: ObjectID] = [:]
     for line in bytes.split(separator: UInt8(ascii: "\n"))
     where line.first != UInt8(ascii: "#") && line.first != UInt8(ascii: "^") {
-      guard line.count > format.digits + 1, let id = ObjectID(format, hex: line.prefix(format.digits)),
-        let name = RefName(String(decoding: line.dropFirst(format.digits + 1), as: UTF8.self))
-      else { throw .damaged(file: path, "a line names no object or no reference") }
+      guard line.count > format.digits + 1, let id = ObjectID(format, hex: line.prefix(format.digits)) else {
+        throw .damaged(file: path, "a line names no object or no reference")
+      }
+      let text = line.dropFirst(format.digits + 1)
+      guard let name = String(validating: text, as: UTF8.self).flatMap(RefName.init) else {
+        throw Self.strangeName(String(decoding: text, as: UTF8.self))
+      }
       refs[name] = id
     }
     packedCache.withLock { $0 = (identity, refs) }
@@ -101,10 +105,10 @@ final class References: Sendable {
 
   /// All references on disk whose names begin so.
   func all(under prefix: String) throws(StoreError) -> [RefName: ObjectID] {
-    var refs = try packed().filter { $0.key.text.hasPrefix(prefix) }
+    var refs: [RefName: ObjectID] = [:]
     var folders = ["refs"]
     while let next = folders.popLast() {
-      for entry in File.list("\(folder)/\(next)") {
+      for entry in try entries(of: next) {
         let text = "\(next)/\(entry)"
         if File.isFolder("\(folder)/\(text)") {
           folders.append(text)
@@ -113,7 +117,32 @@ final class References: Sendable {
         }
       }
     }
-    return refs
+    // After the files: what others move from there to here meanwhile is not missed.
+    return refs.merging(try packed().filter { $0.key.text.hasPrefix(prefix) }) { loose, _ in loose }
+  }
+
+  /// The names in a folder of references, in order.
+  ///
+  /// - Throws: `.invalid` for one that Git may have given to a reference, and that none can have here: it must not be taken
+  ///   for what is not there.
+  private func entries(of place: String) throws(StoreError) -> [String] {
+    guard let stream = opendir("\(folder)/\(place)") else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard bytes.first != UInt8(ascii: "."), !bytes.suffix(5).elementsEqual(".lock".utf8) else { continue }
+      guard let name = String(validating: bytes, as: UTF8.self), bytes.count <= RefName.longestPart,
+        place.utf8.count + 1 + bytes.count <= RefName.longest
+      else { throw Self.strangeName("\(place)/\(String(decoding: bytes, as: UTF8.self))") }
+      names.append(name)
+    }
+    return names.sorted()
+  }
+
+  private static func strangeName(_ name: String) -> StoreError {
+    .invalid(
+      "\(name) has a name that is too long, or not in UTF-8, so that it cannot be kept here; give it another one")
   }
 
   // MARK: - Locks
@@ -164,9 +193,7 @@ final class References: Sendable {
 
   /// - Throws: where a reference of this name cannot be beside those that are there: `a` and `a/b`.
   func checkName(_ name: RefName) throws(StoreError) {
-    let others = try all(under: "refs/")
-    let below = name.text + "/"
-    if let other = others.keys.first(where: { $0.text.hasPrefix(below) || name.text.hasPrefix($0.text + "/") }) {
+    if let other = try all(under: "refs/").keys.first(where: name.excludes) {
       throw .invalid("\(name) cannot be beside \(other)")
     }
   }
@@ -174,7 +201,9 @@ final class References: Sendable {
   // MARK: - Writing. The caller holds the lock.
 
   /// Sets a reference; it is durable after `syncFolders`.
-  func write(_ name: RefName, _ id: ObjectID) throws(StoreError) {
+  ///
+  /// - Returns: false where others have references in a folder of this name.
+  func write(_ name: RefName, _ id: ObjectID) throws(StoreError) -> Bool {
     let temporary = temporaryPath()
     var bytes: [UInt8] = []
     id.appendHex(to: &bytes)
@@ -184,50 +213,57 @@ final class References: Sendable {
       do {
         try layer.rename(temporary, path(name))
       } catch {
-        guard error.code == EISDIR || error.code == ENOTEMPTY || error.code == EEXIST else { throw error }
+        guard File.isFolder(path(name)) else { throw error }
         // Empty folders that references below had.
         try removeEmptyFolders(path(name))
+        guard !File.isFolder(path(name)) else {
+          unlink(temporary)
+          return false
+        }
         try layer.rename(temporary, path(name))
       }
+      return true
     } catch {
       unlink(temporary)
       throw .system(error)
     }
   }
 
-  /// Deletes a reference and its log.
+  /// Deletes a reference and its log. Nobody packs references meanwhile: who has read the file of this one would bring it
+  /// back.
   func delete(_ name: RefName) throws(StoreError) {
-    if try packed()[name] != nil { try rewritePacked(without: name) }
-    do throws(SystemError) {
-      try layer.remove(path(name))
-      try layer.remove(logPath(name))
-    } catch {
-      if error.code != ENOTDIR && error.code != EISDIR { throw .system(error) }
+    try withLock(folder + "/packed-refs.lock") { () throws(StoreError) in
+      if try packed()[name] != nil { try rewritePacked(without: name) }
+      do throws(SystemError) {
+        try layer.remove(path(name))
+        try layer.remove(logPath(name))
+      } catch {
+        if error.code != ENOTDIR && error.code != EISDIR { throw .system(error) }
+      }
     }
   }
 
+  /// - Precondition: the caller holds the lock of the file.
   private func rewritePacked(without name: RefName) throws(StoreError) {
     let path = folder + "/packed-refs"
-    try withLock(path + ".lock") { () throws(StoreError) in
-      let temporary = temporaryPath()
-      do throws(SystemError) {
-        var kept: [ArraySlice<UInt8>] = []
-        var isDropped = false
-        for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
-          // A line that begins with ^ belongs to the reference before it.
-          if line.first != UInt8(ascii: "^") {
-            isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
-          }
-          if !isDropped { kept.append(line) }
+    let temporary = temporaryPath()
+    do throws(SystemError) {
+      var kept: [ArraySlice<UInt8>] = []
+      var isDropped = false
+      for line in try File.read(path).split(separator: UInt8(ascii: "\n")) {
+        // A line that begins with ^ belongs to the reference before it.
+        if line.first != UInt8(ascii: "^") {
+          isDropped = line.dropFirst(format.digits + 1).elementsEqual(name.text.utf8)
         }
-        let bytes = Array(kept.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
-        try layer.create(temporary, with: bytes, sync: .packedReferences)
-        try layer.rename(temporary, path)
-        try layer.syncFolder(folder, .packedReferences)
-      } catch {
-        unlink(temporary)
-        throw .system(error)
+        if !isDropped { kept.append(line) }
       }
+      let bytes = kept.flatMap { $0 + [UInt8(ascii: "\n")] }
+      try layer.create(temporary, with: bytes, sync: .packedReferences)
+      try layer.rename(temporary, path)
+      try layer.syncFolder(folder, .packedReferences)
+    } catch {
+      unlink(temporary)
+      throw .system(error)
     }
   }
 
@@ -254,18 +290,9 @@ final class References: Sendable {
   /// Adds lines to a reference's log, and makes them durable.
   func appendLog(_ name: RefName, _ changes: [RefChange]) throws(StoreError) {
     let path = logPath(name)
-    var bytes: [UInt8] = []
-    for change in changes {
-      (change.old ?? .zero(format)).appendHex(to: &bytes)
-      bytes.append(UInt8(ascii: " "))
-      (change.new ?? .zero(format)).appendHex(to: &bytes)
-      bytes.append(UInt8(ascii: " "))
-      bytes.append(contentsOf: change.who.bytes)
-      bytes.append(UInt8(ascii: "\t"))
-      bytes.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
-      bytes.append(UInt8(ascii: "\n"))
-    }
+    let bytes = changes.flatMap { logLine($0) + [UInt8(ascii: "\n")] }
     try onDisk { () throws(SystemError) in
+      if File.isFolder(path) { try removeEmptyFolders(path) }
       let file: WritableFile
       if access(path, F_OK) == 0 {
         file = try layer.open(path)
@@ -280,15 +307,29 @@ final class References: Sendable {
     }
   }
 
-  /// What the last line of a reference's log says the reference became; nil where there is none. Removes what a power
-  /// cut left behind that line.
-  func lastLogged(_ name: RefName) throws(StoreError) -> ObjectID? {
+  private func logLine(_ change: RefChange) -> [UInt8] {
+    var line: [UInt8] = []
+    (change.old ?? .zero(format)).appendHex(to: &line)
+    line.append(UInt8(ascii: " "))
+    (change.new ?? .zero(format)).appendHex(to: &line)
+    line.append(UInt8(ascii: " "))
+    line.append(contentsOf: change.who.bytes)
+    line.append(UInt8(ascii: "\t"))
+    line.append(contentsOf: change.why.utf8.map { $0 == 10 || $0 == 0 ? 32 : $0 })
+    return line
+  }
+
+  /// How many of some changes, the first ones, a reference's log ends with. Removes what a power cut left behind the last
+  /// whole line.
+  ///
+  /// What a reference was it may be again: its value alone does not tell.
+  func loggedCount(_ name: RefName, of changes: [RefChange]) throws(StoreError) -> Int {
     let path = logPath(name)
-    guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return nil }
-    var last: ObjectID?
+    guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return 0 }
+    var lines: [ArraySlice<UInt8>] = []
     var whole = 0
-    while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), let id = loggedValue(bytes[whole..<end]) {
-      last = id
+    while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), isLogLine(bytes[whole..<end]) {
+      lines.append(bytes[whole..<end])
       whole = end + 1
     }
     if whole < bytes.count {
@@ -299,15 +340,17 @@ final class References: Sendable {
         try layer.syncFolder(File.folderName(of: path), .reflog)
       }
     }
-    return last
+    let wanted = changes.map(logLine)
+    return (0...min(wanted.count, lines.count)).last { count in
+      zip(lines.suffix(count), wanted).allSatisfy { $0.elementsEqual($1) }
+    } ?? 0
   }
 
-  /// The second identifier of a line `<old> <new> <who>\t<why>`; nil for what is no such line.
-  private func loggedValue(_ line: ArraySlice<UInt8>) -> ObjectID? {
-    guard line.contains(UInt8(ascii: "\t")), !line.contains(0),
-      ObjectID(format, hex: line.prefix(format.digits)) != nil
-    else { return nil }
-    return ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits))
+  /// Whether these bytes are a line `<old> <new> <who>\t<why>`.
+  private func isLogLine(_ line: ArraySlice<UInt8>) -> Bool {
+    line.contains(UInt8(ascii: "\t")) && !line.contains(0)
+      && ObjectID(format, hex: line.prefix(format.digits)) != nil
+      && ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits)) != nil
   }
 
   /// Makes the entries of references durable, up to `refs`.
@@ -348,5 +391,14 @@ final class References: Sendable {
   func temporaryPath() -> String {
     let number = temporaryNumber.add(1, ordering: .relaxed).newValue
     return "\(folder)/lares/ref-\(getpid())-\(number).new"
+  }
+}
+
+extension RefName {
+  /// Whether one of two names would have to be a folder where the other is a file.
+  func excludes(_ other: RefName) -> Bool {
+    let slash = [UInt8(ascii: "/")]
+    return text.utf8.starts(with: Array(other.text.utf8) + slash)
+      || other.text.utf8.starts(with: Array(text.utf8) + slash)
   }
 }

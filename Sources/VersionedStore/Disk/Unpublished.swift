@@ -41,6 +41,11 @@ struct Unpublished {
   /// The newest value of a reference, durable or not; nil where the journal says nothing of it.
   func newest(_ name: RefName) -> ObjectID?? { values[name]?.last.map { $0.id } }
 
+  /// The newest values of some references, durable or not.
+  func newest(where isWanted: (RefName) -> Bool) -> [RefName: ObjectID?] {
+    values.filter { isWanted($0.key) }.compactMapValues { $0.last.map(\.id) }
+  }
+
   /// The newest value that is durable, where the journal is so far on the disk; nil where it says nothing.
   func durable(_ name: RefName, syncedEnd: Int) -> ObjectID?? {
     values[name]?.last { $0.end <= syncedEnd }.map { $0.id }

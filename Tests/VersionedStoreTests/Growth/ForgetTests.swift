@@ -56,6 +56,21 @@ import Testing
     #expect(try sample.fsck() == "")
   }
 
+  /// One directory at two places becomes another thing at each. Which of them is looked at first is chance.
+  @Test(arguments: 0..<5) func whatADirectoryLosesAtOneOfItsPlacesIsForgotten(_ number: Int) throws {
+    let sample = try ForgetSample()
+    for name in ["y", "x"] { try sample.set("b/\(name)", "\(name) \(number)\n") }
+    for name in ["x", "y"] { try sample.set("a/\(name)", "\(name) \(number)\n", on: "topic") }
+    try sample.repository.deleteBranch("topic")
+    try sample.store.publish()
+    let forgotten = try GitObject(.blob, Array("x \(number)\n".utf8)).id(.sha1)
+    #expect(try sample.store.contains(forgotten))
+    let paths = try ["a/y", "b/x"].map { try ForgottenPath($0) }
+    _ = try sample.store.forget(ForgetRequest(paths: paths), who: ada)
+    #expect(try !sample.store.contains(forgotten))
+    #expect(try sample.store.forgotten.contains(forgotten))
+  }
+
   @Test func aPersonIsGoneFromSignaturesReflogsAndTrailers() throws {
     let sample = try ForgetSample()
     try sample.set("a", "1\n")

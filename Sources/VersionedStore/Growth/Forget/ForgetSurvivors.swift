@@ -3,8 +3,9 @@ import GitFormat
 /// Finds what a rewriting takes out of a history, and what of it is still needed.
 struct ForgetSurvivors {
   private let objects: RewrittenObjects
-  /// Trees before and after, as far as they were compared, so that each is compared once.
-  private var compared: Set<ObjectID> = []
+  /// Trees before and after, as far as they were compared, so that each is compared once. One tree may become another at each
+  /// of its places.
+  private var compared: Set<[ObjectID?]> = []
   /// Objects that left a place, and where that was.
   private(set) var candidates: [ObjectID: Path] = [:]
   /// Contents among them.
@@ -21,7 +22,7 @@ struct ForgetSurvivors {
   mutating func compare(_ old: ObjectID, _ new: ObjectID) throws(StoreError) {
     var open: [(old: ObjectID, new: ObjectID?, path: Path)] = [(old, new, .root)]
     while let (old, new, path) = open.popLast() {
-      guard old != new, compared.insert(old).inserted else { continue }
+      guard old != new, compared.insert([old, new]).inserted else { continue }
       if candidates[old] == nil { candidates[old] = path }
       for (entry, other) in try changed(old, new) {
         // Parts of a wide directory are no names to people.
