@@ -130,7 +130,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     .target(
-      name: "Lab", dependencies: ["HostSystem", "Wire"], path: "Tests/Lab", exclude: ["Tools"],
+      name: "Lab", dependencies: ["HostSystem", "TestSupport", "Wire"], path: "Tests/Lab", exclude: ["Tools"],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",
