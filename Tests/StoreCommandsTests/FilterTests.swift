@@ -8,11 +8,11 @@ import VersionedStore
 /// Clones of stock Git whose working trees have values where the repository has chunks.
 @Suite struct FilterTests {
   /// Chunks as always, of smaller values than usual: what reads them cannot tell.
-  private static let limits = ChunkLimits(threshold: 128 << 10, minimum: 32 << 10, averageBits: 17, maximum: 512 << 10)
+  private static let limits = ChunkLimits(threshold: 1 << 20, minimum: 256 << 10, averageBits: 20, maximum: 4 << 20)
 
   @Test(arguments: ObjectFormat.allCases) func aCloneHasValuesAndIsClean(_ format: ObjectFormat) throws {
     let clone = try FilteredClone(format, Self.limits)
-    let value = FilteredClone.bytes(400_000, 1)
+    let value = FilteredClone.bytes(3_000_000, 1)
     try clone.commit("films/a b.mov", value)
     try clone.commit("readme", Array("hello\n".utf8))
     try clone.make()
@@ -28,7 +28,7 @@ import VersionedStore
 
   @Test func anEditIsPushedAndBecomesChunksAgain() throws {
     let clone = try FilteredClone(.sha1, Self.limits)
-    let value = FilteredClone.bytes(250_000, 2), edited = value + [1, 2, 3]
+    let value = FilteredClone.bytes(2_000_000, 2), edited = value + [1, 2, 3]
     try clone.commit("film.mov", value)
     try clone.make()
     try File.replace(clone.tree + "/film.mov", with: edited, durable: false)
@@ -75,7 +75,7 @@ import VersionedStore
 
   @Test func aFurtherWorkingTreeHasValuesToo() throws {
     let clone = try FilteredClone(.sha1, Self.limits)
-    let value = FilteredClone.bytes(200_000, 4)
+    let value = FilteredClone.bytes(1_500_000, 4)
     try clone.commit("film.mov", value)
     try clone.make()
     let other = clone.folder.path + "/other"
