@@ -191,7 +191,14 @@ private struct DiskModel {
 
   private func bytes(of inode: Int, _ chance: Double, _ generator: inout SeededGenerator) -> [UInt8] {
     var bytes: [UInt8] = []
-    func reach(_ size: Int) { bytes.append(contentsOf: repeatElement(0, count: max(0, size - bytes.count))) }
+    func reach(_ size: Int) {
+      let missing = max(0, size - bytes.count)
+      // A journal has a megabyte: byte by byte, as a debug build repeats, this was most of what the tests did.
+      bytes += [UInt8](unsafeUninitializedCapacity: missing) { room, count in
+        if let start = room.baseAddress { memset(start, 0, missing) }
+        count = missing
+      }
+    }
     let changes = files[inode] ?? Changes()
     for (index, change) in changes.list.enumerated() {
       let isDurable = index < changes.durable
