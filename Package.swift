@@ -10,9 +10,14 @@ let swiftSettings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// For what goes through every byte, and would keep the tests for minutes: fast in debug builds, too.
+let alwaysOptimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// A library target of Lares.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings + settings)
 }
 
 /// The tests of the module of the same name, in Tests/<Module>Tests.
@@ -71,7 +76,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-    module("GitFormat", ["CCrypto", "CDeflate", "CZlib"]),
+    module("GitFormat", ["CCrypto", "CDeflate", "CZlib"], settings: alwaysOptimized),
     module("VersionedStore", ["CCrypto", "GitFormat", "HostSystem", "Wire"]),
     module(
       "StoreSync",
@@ -130,7 +135,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["CNetworkNamespace", "HostSystem"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     .target(
-      name: "Lab", dependencies: ["HostSystem", "Wire"], path: "Tests/Lab", exclude: ["Tools"],
+      name: "Lab", dependencies: ["HostSystem", "TestSupport", "Wire"], path: "Tests/Lab", exclude: ["Tools"],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "lares-lab", dependencies: ["HostSystem", "Lab", "lares"], path: "Tests/LabCommand",

@@ -290,7 +290,10 @@ private func home(_ last: UInt8) -> IPv4Address { IPv4Address(192, 168, 77, last
     #expect(probing.stored[home(10)]?.state == .active)
     #expect(probing.output.probes.first.map { DHCPScript.home.pool.contains($0.address) } == true)
     var offer: DHCPScript.Answer?
-    for _ in 0..<20 where offer == nil { offer = try probing.wait(milliseconds: 250).first }
+    for _ in 0..<20 {
+      offer = try probing.wait(milliseconds: 250).first
+      if offer != nil { break }
+    }
     let second = try #require(offer?.type == .offer ? offer?.address : nil)
     let acknowledged = try probing.send(.request, from: 0x11) {
       $0.requested = second

@@ -32,9 +32,6 @@ import Wire
   @Test func udhcpcGetsRenewsAndReleases() throws {
     let network = try ServedNetwork()
     let hook = try hook(network)
-    func waitUntil(_ condition: () throws -> Bool) throws {
-      for _ in 0..<250 where try !condition() { usleep(20_000) }
-    }
     let arguments = ["udhcpc", "-i", "eth0", "-f", "-t", "5", "-T", "1", "-x", "hostname:tablet", "-s", hook]
     let process = try network.client.run {
       let null = try Descriptor(opening: "/dev/null", O_RDWR)
@@ -44,18 +41,16 @@ import Wire
       process.send(SIGKILL)
       _ = try? process.wait()
     }
-    try waitUntil { network.leases.count == 1 }
+    #expect(eventually { network.leases.count == 1 })
     let lease = try #require(network.leases.values.first)
     #expect(lease.hostName == "tablet")
-    try waitUntil { try told(network).contains("ip=\(lease.address)") }
+    #expect(try eventually { try told(network).contains("ip=\(lease.address)") })
     #expect(
       try told(network).isSuperset(of: ["router=192.168.77.1", "dns=192.168.77.1", "domain=home.arpa", "lease=3600"]))
     process.send(SIGUSR1)
-    try waitUntil { try told(network).contains("argument=renew") }
-    #expect(try told(network).contains("argument=renew"))
+    #expect(try eventually { try told(network).contains("argument=renew") })
     process.send(SIGUSR2)
-    try waitUntil { network.leases.values.first?.state == .released }
-    #expect(network.leases.values.first?.state == .released)
+    #expect(eventually { network.leases.values.first?.state == .released })
   }
 
   @Test func dhclientComesBackToItsAddressAfterAKill() throws {
@@ -73,8 +68,7 @@ import Wire
     #expect(try told(network).contains("reason=REBOOT"))
     #expect(network.leases.keys == first.keys)
     try network.client.shell("timeout 20 dhclient -4 -r \(paths) -sf \(hook) eth0")
-    for _ in 0..<50 where network.leases.values.first?.state == .active { usleep(20_000) }
-    #expect(network.leases.values.first?.state == .released)
+    #expect(eventually { network.leases.values.first?.state == .released })
   }
 
   @Test func dhcpcdGetsALease() throws {
@@ -112,7 +106,7 @@ import Wire
     let network = try ServedNetwork()
     let hook = try hook(network)
     try network.router.shell("ip link delete lan0")
-    for _ in 0..<100 where !network.log.contains("gets no addresses") { usleep(20_000) }
+    #expect(eventually { network.log.contains("gets no addresses") })
     #expect(network.log.contains("finding interface lan0: No such device"))
     try network.router.shell(
       """

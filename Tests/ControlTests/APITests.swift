@@ -108,7 +108,7 @@ import Testing
     func lines(_ query: String) throws -> [String] {
       try router.client.get("/v1/log?\(query)", as: LogReport.self).lines.map { "\($0.daemon): \($0.message)" }
     }
-    for _ in 0..<500 where try lines("text=the%20last").isEmpty { usleep(10_000) }
+    #expect(try eventually { try !lines("text=the%20last").isEmpty })
     #expect(try lines("daemon=names") == ["names: a lease ended", "names: the last"])
     #expect(try lines("level=warning") == ["network: wan0 is away", "names: the last"])
     #expect(try lines("text=NAME%3DPHONE") == ["names: a lease ended"])
@@ -132,7 +132,11 @@ import Testing
       log.flush()
     }
     log.flush()
-    for _ in 0..<100 where heard.count < 64 { try loop.runOnce(limitMilliseconds: 100) }
+    let hasHeard = try eventually(every: .zero) {
+      try loop.runOnce(limitMilliseconds: 100)
+      return heard.count >= 64
+    }
+    #expect(hasHeard)
     withExtendedLifetime(listener) {}
     #expect(heard.map(\.message) == (36..<100).map { "line \($0)" })
     #expect(heard.map { $0.lost ?? 0 }.reduce(0, +) == 36)

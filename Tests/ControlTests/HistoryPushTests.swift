@@ -24,17 +24,16 @@ import Wire
     return settings
   }()
 
-  /// Waits for a state of the history that is to come within half a minute.
+  /// Waits for a state of the history.
   private func wait(
     _ router: RunningControl, for isRight: (HistoryReport) -> Bool, _ place: SourceLocation = #_sourceLocation
   ) throws -> HistoryReport {
     var last: HistoryReport?
-    for _ in 0..<600 {
+    let hasCome = try eventually(every: .milliseconds(50)) {
       last = try router.status().history
-      if let last, isRight(last) { return last }
-      usleep(50_000)
+      return last.map(isRight) ?? false
     }
-    Issue.record("after 30 s: \(String(describing: last))", sourceLocation: place)
+    #expect(hasCome, "\(String(describing: last))", sourceLocation: place)
     return try #require(last)
   }
 
@@ -43,14 +42,7 @@ import Wire
   }
 
   private func git(_ arguments: String..., in folder: String) throws -> String {
-    let environment = [
-      "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin",
-      "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
-      "GIT_COMMITTER_EMAIL": "ada@home.arpa",
-    ]
-    let result = try runCommand(["timeout", "60", "git", "-C", folder] + arguments, environment: environment)
-    try #require(result.isSuccess, "git \(arguments): \(result.output)")
-    return String(result.output.dropLast())
+    String(try StockGit.run(arguments, at: folder).dropLast())
   }
 
   // MARK: - Paths
@@ -168,22 +160,14 @@ import Wire
     let silence = try Silence()
     let router = try RunningControl()
     try router.commit(Self.text("ssh://127.0.0.1:\(silence.port)/store.git"))
-    for _ in 0..<600 {
-      guard silence.users.count < 2 else { break }
-      usleep(50_000)
-    }
-    #expect(silence.users.count == 2, "the push, and its ssh")
+    #expect(eventually(every: .milliseconds(50)) { silence.users.count == 2 }, "the push, and its ssh")
     let before = Clock.now
     try router.commit(Self.text("ssh://127.0.0.1:\(silence.port)/store.git", note: "# more\n"), window: 30)
     let _: ChangeReport = try router.client.send("POST", "/v1/configuration/confirm", [String: String]())
     #expect(try router.status().history?.waiting == 3)
     router.end()
     #expect(Clock.now.milliseconds(since: before) < 10_000)
-    for _ in 0..<200 {
-      guard !silence.users.isEmpty else { break }
-      usleep(50_000)
-    }
-    #expect(silence.users.isEmpty, "they die with control")
+    #expect(eventually(every: .milliseconds(50)) { silence.users.isEmpty }, "they die with control")
   }
 
   @Test func aPushHasALimitAndItsPasswordIsNowhereElse() throws {
@@ -196,11 +180,12 @@ import Wire
     #expect(unset.problem?.contains("set it: lares secret set git") == true)
     let _: [String] = try router.client.send("PUT", "/v1/secrets/git", ["value": secret])
     var words = silence.users
-    for _ in 0..<600 where words.isEmpty {
-      usleep(20_000)
-      words = silence.users
-    }
-    #expect(!words.isEmpty && words.allSatisfy { !$0.contains(secret) })
+    #expect(
+      eventually(every: .milliseconds(20)) {
+        words = silence.users
+        return !words.isEmpty
+      })
+    #expect(words.allSatisfy { !$0.contains(secret) })
     let late = try wait(router) { $0.problem?.contains("was not done after 1 s") == true }
     #expect(late.waiting == 2)
     let found = try runCommand(["grep", "-rl", "--exclude-dir=objects", secret, router.folder.path]).output

@@ -29,14 +29,9 @@ import Testing
     }
 
     @discardableResult
-    func git(_ arguments: [String], in folder: String? = nil) throws -> CommandResult {
-      let environment = [
-        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin",
-        "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
-        "GIT_COMMITTER_EMAIL": "ada@home.arpa", "GIT_SSH_COMMAND": "'\(router.folder.path)/ssh'",
-        "GIT_SSH_VARIANT": "ssh",
-      ]
-      return try runCommand(["timeout", "60", "git", "-C", folder ?? path] + arguments, environment: environment)
+    func git(_ arguments: [String], in folder: String? = nil) throws -> StockGit.Outcome {
+      let ssh = ["GIT_SSH_COMMAND": "'\(router.folder.path)/ssh'", "GIT_SSH_VARIANT": "ssh"]
+      return try StockGit.attempt(arguments, at: folder ?? path, variables: ssh)
     }
 
     func commit(_ text: String, _ message: String) throws {
@@ -45,7 +40,7 @@ import Testing
       #expect(answer.isSuccess, "\(answer.output)")
     }
 
-    func push(_ arguments: String...) throws -> CommandResult { try git(["push"] + arguments) }
+    func push(_ arguments: String...) throws -> StockGit.Outcome { try git(["push"] + arguments) }
   }
 
   private static let moved = RunningControl.text.replacing("77.10\"", with: "77.11\"")

@@ -87,7 +87,7 @@ final class RunningControl: @unchecked Sendable {
         return nil
       }, Unmanaged.passRetained(job).toOpaque())
     self.thread = thread
-    for _ in 0..<1_000 where (try? status()) == nil { usleep(20_000) }
+    #expect(eventually { (try? status()) != nil }, "control answers")
   }
 
   /// Ends the daemon, as a signal would.

@@ -14,13 +14,8 @@ struct StockFsck {
   }
 
   /// Runs Git in the repository, whatever the machine's and the person's settings are. What it wrote, and whether it succeeded.
-  func run(_ arguments: String...) throws -> CommandResult {
-    let environment = [
-      "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder.path, "GIT_CONFIG_NOSYSTEM": "1",
-      "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa",
-      "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@home.arpa", "GIT_DIR": path,
-    ]
-    return try runCommand(["git"] + arguments, environment: environment)
+  func run(_ arguments: String...) throws -> StockGit.Outcome {
+    try StockGit.attempt(arguments, at: folder.path, variables: ["GIT_DIR": path])
   }
 
   /// Puts objects there as loose ones, whatever they contain.

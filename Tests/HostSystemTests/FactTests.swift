@@ -126,7 +126,11 @@ import Wire
     let folder = try TemporaryFolder()
     let loop = try EventLoop()
     func turn(until condition: () -> Bool) throws {
-      for _ in 0..<200 where !condition() { try loop.runOnce(limitMilliseconds: 20) }
+      let hasCome = try eventually(every: .zero) {
+        try loop.runOnce(limitMilliseconds: 20)
+        return condition()
+      }
+      #expect(hasCome)
     }
     let reader = FactReader(kind, in: folder.folders, loop: loop)
     var changed: Set<String> = []
@@ -203,8 +207,11 @@ import Wire
       try writer.apply((0..<100).map { ("k\($0)", $0 % 7 == round % 7 ? nil : pause("p", since: Int64(round))) })
       try loop.runOnce(limitMilliseconds: 0)
     }
-    for _ in 0..<200 where reader.values != writer.values { try loop.runOnce(limitMilliseconds: 20) }
-    #expect(reader.values == writer.values)
+    let hasCome = try eventually(every: .zero) {
+      try loop.runOnce(limitMilliseconds: 20)
+      return reader.values == writer.values
+    }
+    #expect(hasCome)
   }
 
   @Test func damagedLineEndsTheTail() throws {

@@ -28,12 +28,12 @@ import Wire
 
   /// Waits until the kernel is done with what it does in its own time: carrier, and duplicate address detection.
   private func settle(_ session: RouteSession) throws {
-    for _ in 0..<500 {
+    let isDone = try eventually {
       let isRunning = try session.links().allSatisfy { !$0.isUp || $0.flags.isSuperset(of: [.lowerUp, .running]) }
       let isSettled = try !session.addresses().contains { $0.flags.contains(.tentative) }
-      if isRunning && isSettled { return }
-      usleep(10_000)
+      return isRunning && isSettled
     }
+    #expect(isDone)
   }
 
   private let household = model(

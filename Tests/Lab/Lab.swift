@@ -1,5 +1,6 @@
 public import Glibc
 public import HostSystem
+import TestSupport
 
 /// A provider and a household around a router, as network namespaces on this machine.
 ///
@@ -252,8 +253,7 @@ public final class LabProcess {
   public func stop(_ signal: Int32 = SIGTERM) -> ChildProcess.Ending? {
     if isRunning {
       send(signal)
-      for _ in 0..<1_000 where isRunning { usleep(10_000) }
-      if isRunning {
+      if !eventually(within: .seconds(10), { !isRunning }) {
         send(SIGKILL)
         child.send(SIGKILL)
         ending = try? child.wait()

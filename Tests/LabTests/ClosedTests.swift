@@ -94,7 +94,7 @@ extension LabTests {
           canary.output.contains("tcp 22 2001:db8") && canary.output.contains("udp 161 ::ffff:203.0.113.1")
         }
       }
-      #expect(probe.output.contains("answer tcp 203.0.113.9 22 open"))
+      try lab.wait(for: "the probe's answer") { probe.output.contains("answer tcp 203.0.113.9 22 open") }
       #expect(probe.isRunning)
     }
 

@@ -86,8 +86,13 @@ extension LabTests {
     @Test func anInterfaceThatWasSwitchedOffIsAsBefore() throws {
       try Lab.withRouter { lab in
         let before = try lab.configuredAddresses()
+        // The daemon sees nothing of it before we have.
+        let daemon = try #require(lab.process(of: .network))
+        kill(daemon, SIGSTOP)
+        defer { kill(daemon, SIGCONT) }
         try lab.succeed(.router, ["sh", "-c", "ip link set lan1 down && ip link set lan1 up"])
         #expect(try lab.configuredAddresses() != before)
+        kill(daemon, SIGCONT)
         try lab.wait(for: "the addresses", seconds: 3) { try lab.configuredAddresses() == before }
         try lab.succeed(.router, ["ip", "link", "set", "br-home", "down"])
         try lab.wait(for: "the bridge", seconds: 3) {

@@ -3,6 +3,7 @@ import Glibc
 import HostSystem
 import Household
 import Lab
+import TestSupport
 import Testing
 
 extension LabTests {
@@ -125,11 +126,9 @@ extension Lab {
   private func attemptGit(_ arguments: [String]) throws -> CommandResult {
     try run(
       .laptop, ["timeout", "60", "git"] + arguments,
-      environment: [
-        "GIT_SSH_COMMAND": sshCommand.joined(separator: " "), "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/run", "GIT_AUTHOR_NAME": "Ada",
-        "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@home.arpa",
-      ])
+      environment: StockGit.environment.merging([
+        "HOME": "/run", "GIT_SSH_COMMAND": sshCommand.joined(separator: " "),
+      ]) { $1 })
   }
 
   /// Runs stock git on the laptop.

@@ -6,9 +6,9 @@ import Lab
 import Testing
 import Wire
 
-/// The router end to end: the executable of this build in network namespaces, with real clients. One test after another,
-/// for each starts a whole house.
-@Suite(.serialized) enum LabTests {}
+/// The router end to end: the executable of this build in network namespaces, with real clients. Few tests at a time, for
+/// each starts a whole house.
+@Suite(.waiting(atATime: 2)) enum LabTests {}
 
 extension Lab {
   /// Runs `body` in a lab whose router has its uplink and serves the household.

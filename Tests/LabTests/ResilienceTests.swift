@@ -39,7 +39,7 @@ extension LabTests {
         try lab.wait(for: "the daemons", seconds: 20) {
           (try? lab.status().daemons.allSatisfy { $0.isRunning && $0.appliedCommit == 1 }) ?? false
         }
-        for _ in 0..<100 where try snapshot(lab) != before { usleep(100_000) }
+        _ = try eventually(every: .milliseconds(100)) { try snapshot(lab) == before }
         for (then, now) in zip(before, try snapshot(lab)) { #expect(now == then, "seed \(seed), \(deaths)") }
       }
     }

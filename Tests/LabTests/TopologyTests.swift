@@ -32,8 +32,7 @@ extension LabTests {
         processes += Lab.Daemon.allCases.compactMap { lab.process(of: $0) }
         #expect(processes.count == 7)
       }
-      for _ in 0..<500 where processes.contains(where: { kill($0, 0) == 0 }) { usleep(10_000) }
-      #expect(!processes.contains { kill($0, 0) == 0 })
+      #expect(eventually { !processes.contains { kill($0, 0) == 0 } })
       #expect(access(folder, F_OK) != 0, "\(folder) is still there")
       let mounts = String(decoding: try File.read("/proc/self/mounts"), as: UTF8.self)
       #expect(!mounts.contains(folder))
@@ -45,18 +44,17 @@ extension LabTests {
       let output = try Descriptor(opening: "/dev/null", O_WRONLY)
       let child = try ChildProcess([tool, "run"], descriptors: [nil, output.number, output.number])
       var below: [Int32] = []
-      for _ in 0..<500 where below.count < 4 {
-        usleep(20_000)
+      let hasBegun = eventually {
         below = descendants(of: child.identifier)
+        return below.count >= 4
       }
+      #expect(hasBegun)
       let folders = File.list("/tmp").filter { $0.hasPrefix("lares-lab-") && owner("/tmp/" + $0, isAmong: below) }
       #expect(folders.count == 1)
       child.send(SIGKILL)
       _ = try child.wait()
-      for _ in 0..<1_000 where folders.contains(where: { access("/tmp/" + $0, F_OK) == 0 }) { usleep(10_000) }
-      for _ in 0..<500 where below.contains(where: { kill($0, 0) == 0 }) { usleep(10_000) }
-      #expect(!below.contains { kill($0, 0) == 0 })
-      #expect(!folders.contains { access("/tmp/" + $0, F_OK) == 0 })
+      #expect(eventually { !folders.contains { access("/tmp/" + $0, F_OK) == 0 } })
+      #expect(eventually { !below.contains { kill($0, 0) == 0 } })
     }
 
     /// The whole of `make run` by somebody who is not root, in a user namespace where the kernel allows one.

@@ -103,10 +103,9 @@ final class ServedHousehold {
     _ question: String, _ type: DNSType = .a, from client: String = "127.0.77.50", until isExpected: (Answer) -> Bool
   ) throws -> Answer? {
     var last: Answer?
-    for _ in 0..<100 {
+    _ = try eventually(within: .seconds(10)) {
       last = try ask(question, type, from: client)
-      if let last, isExpected(last) { return last }
-      usleep(10_000)
+      return last.map(isExpected) ?? false
     }
     return last
   }

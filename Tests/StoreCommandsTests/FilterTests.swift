@@ -113,13 +113,11 @@ private final class FilteredClone {
     repository = Repository(backend, identity: Identity(name: "Store", email: "store@home.arpa"), chunks: limits) {
       1_763_800_000
     }
-    let products = File.folderName(
-      of: CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0])
-    environment = [
-      "PATH": "\(products):/usr/bin:/bin", "HOME": folder.path, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C",
-      "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
-      "GIT_COMMITTER_EMAIL": "ada@home.arpa", "TMPDIR": folder.path,
-    ]
+    let own = ["PATH": "\(Shell.products):/usr/bin:/bin", "HOME": folder.path, "TMPDIR": folder.path]
+    var environment = StockGit.environment.merging(own) { $1 }
+    // It has settings, in the home.
+    environment["GIT_CONFIG_GLOBAL"] = nil
+    self.environment = environment
   }
 
   static func bytes(_ count: Int, _ seed: UInt64) -> [UInt8] {

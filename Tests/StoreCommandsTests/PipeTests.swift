@@ -53,7 +53,7 @@ import Testing
   @Test func aReaderThatGoesEndsTheWriterWithoutAWord() throws {
     let shell = try Shell()
     try shell(
-      "lares store init; head -c 4000000 /dev/zero | lares store set a; for i in 1 2 3; do lares store set b $i; done")
+      "lares store init; head -c 400000 /dev/zero | lares store set a; for i in 1 2 3; do lares store set b $i; done")
     for command in ["get a", "log --json", "cat $(git -C store.git rev-parse main:a)", "bundle create -"] {
       let outcome = try shell.attempt("lares store \(command) | head -c 10 >/dev/null")
       #expect(outcome.errors == "", "\(command)")

@@ -21,7 +21,7 @@ import Testing
   @Test func bytesGoThroughPipesUnchanged() throws {
     let shell = try Shell()
     // The larger is in chunks.
-    let size = Soak.count(3_000_000, soak: 70 << 20)
+    let size = Soak.count(300_000, soak: 70 << 20)
     try shell("lares store init; head -c \(size) /dev/urandom >noise; : >nothing")
     for name in ["noise", "nothing"] {
       try shell("lares store set \(name) <\(name); lares store get \(name) | cmp - \(name)")

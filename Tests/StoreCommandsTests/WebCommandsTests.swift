@@ -7,11 +7,6 @@ import VersionedStore
 
 /// `lares store password` and `lares store serve`, as programs.
 @Suite struct WebCommandsTests {
-  /// The folder of this build's executables.
-  private static var products: String {
-    File.folderName(of: CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0])
-  }
-
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
@@ -22,7 +17,7 @@ import VersionedStore
     let said = try Pipe()
     try typed.writing.writeAll(Array(input.utf8), to: "a pipe")
     let child = try ChildProcess(
-      ["\(Self.products)/lares", "store"] + arguments,
+      ["\(Shell.products)/lares", "store"] + arguments,
       descriptors: [typed.reading.number, said.writing.number, said.writing.number])
     _ = typed.keepingReading()
     let words = try said.keepingReading().readToEnd(of: "lares")
@@ -53,7 +48,7 @@ import VersionedStore
     let said = try Pipe()
     let null = try Descriptor(opening: "/dev/null", O_RDONLY)
     let server = try ChildProcess(
-      ["\(Self.products)/lares", "store", "serve", "\(folder.path)/stores", "--listen", "127.0.0.1:0"],
+      ["\(Shell.products)/lares", "store", "serve", "\(folder.path)/stores", "--listen", "127.0.0.1:0"],
       descriptors: [null.number, null.number, said.writing.number])
     let reading = said.keepingReading()
     var line: [UInt8] = []

@@ -183,7 +183,10 @@ import VersionedStore
       while !isOver.isSet {
         do {
           let store = try GitBackend(opening: path)
-          for _ in 0..<50 where !isOver.isSet { try Self.commitToTwoBranches(store) }
+          for _ in 0..<50 {
+            if isOver.isSet { break }
+            try Self.commitToTwoBranches(store)
+          }
         } catch { isOver.set("\(error)") }
       }
     }

@@ -1,4 +1,5 @@
 import GitFormat
+import TestSupport
 import Testing
 import VersionedStore
 

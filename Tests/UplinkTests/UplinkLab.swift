@@ -107,14 +107,12 @@ extension UplinkLab {
 
   /// Waits until the DHCP server's port is open, so that the first DHCPDISCOVER finds it.
   private func awaitServer() throws {
-    let end = Clock.now.advanced(milliseconds: 5_000)
-    while Clock.now < end {
+    let isOpen = try eventually {
       let sockets = try provider.run { try File.read("/proc/thread-self/net/udp") }
       // Port 67 in hexadecimal, among the local addresses.
-      if String(decoding: sockets, as: UTF8.self).contains(":0043 ") { return }
-      usleep(10_000)
+      return String(decoding: sockets, as: UTF8.self).contains(":0043 ")
     }
-    throw SystemError("waiting for the DHCP server", code: ETIMEDOUT)
+    guard isOpen else { throw SystemError("waiting for the DHCP server", code: ETIMEDOUT) }
   }
 
   func stop(_ name: String) {

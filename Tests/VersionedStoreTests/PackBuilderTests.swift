@@ -26,7 +26,7 @@ import Testing
     _ pack: WrittenPack, _ bytes: [UInt8], of source: PackSet, depth: Int = 50, head: ObjectID
   ) throws {
     let ids = source.allIDs()
-    let git = try StockGit(head.format)
+    let git = try StockRepository(head.format)
     let base = "\(git.objects)/pack/\(pack.name)"
     try File.replace(base + ".pack", with: bytes, durable: false)
     try git("index-pack", "--strict", base + ".pack")
@@ -42,14 +42,14 @@ import Testing
     for id in ids { #expect(try set.object(id) == source.object(id)) }
   }
 
-  private static func head(_ git: StockGit) throws -> ObjectID {
+  private static func head(_ git: StockRepository) throws -> ObjectID {
     let text = try git("rev-parse", "refs/heads/main").split(separator: "\n").first ?? ""
     return try #require(ObjectID(hex: String(text)))
   }
 
   @Test(arguments: ObjectFormat.allCases)
   func stockGitReadsWhatIsWritten(_ format: ObjectFormat) throws {
-    let git = try StockGit(format)
+    let git = try StockRepository(format)
     try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, format)
     let ids = source.allIDs()
@@ -71,7 +71,7 @@ import Testing
   }
 
   @Test func historyOfASmallFileIsAsSmallAsGitMakesIt() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, .sha1)
     let items = try HistoryOrder.items(of: source.allIDs(), from: source)
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test func deltasAreMadeAgainWhereThereWasNoRoomToKeepThem() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, .sha1)
     let items = try HistoryOrder.items(of: source.allIDs(), from: source)
@@ -98,7 +98,7 @@ import Testing
 
   @Test(arguments: ObjectFormat.allCases, [true, false])
   func thinPacksAreCompletedByStockGit(_ format: ObjectFormat, _ usesOffsets: Bool) throws {
-    let git = try StockGit(format)
+    let git = try StockRepository(format)
     try git.importHistory(commits: 60)
     let source = PackSet(objects: git.objects, format)
     let all = try HistoryOrder.items(of: source.allIDs(), from: source)
@@ -108,7 +108,7 @@ import Testing
     }
     let new = all.filter { lacks.contains($0.id) }, old = all.filter { !lacks.contains($0.id) }
     #expect(new.count == lacks.count && new.count >= 15)
-    let receiver = try StockGit(format)
+    let receiver = try StockRepository(format)
     let base = try Self.write(old, Self.options(), from: source)
     try receiver("index-pack", "--stdin", input: base.bytes)
     let options = Self.options { $0.usesOffsets = usesOffsets }

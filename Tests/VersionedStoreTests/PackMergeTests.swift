@@ -57,11 +57,11 @@ import Testing
   @Test(arguments: ObjectFormat.allCases)
   func aHistoryThatComesInSmallPacksStaysSmall(_ format: ObjectFormat) throws {
     // Each commit's objects come in a pack of their own, whole.
-    let model = try StockGit(format)
+    let model = try StockRepository(format)
     try model.importHistory(commits: 80)
     let all = PackSet(objects: model.objects, format)
     let items = try HistoryOrder.items(of: all.allIDs(), from: all).reversed()
-    let git = try StockGit(format)
+    let git = try StockRepository(format)
     let set = PackSet(objects: git.objects, format)
     var fast = PackBuilder.Options()
     fast.window = 0
@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test func packsThatAreKeptAreKnown() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     let set = PackSet(objects: git.objects, .sha1)
     #expect(set.packs().map(\.stays) == [false])
@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func packsThatAreGoneAreNotMerged() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     let set = PackSet(objects: git.objects, .sha1)
     #expect(throws: StoreError.self) {
       try PackMerge.write([PackSummary(path: "gone", objects: 1, bytes: 1)], of: set) { _ in }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct PackSetTests {
   /// All objects, as they are before anything is done to their files.
-  private static func objects(_ git: StockGit) throws -> [ObjectID: GitObject] {
+  private static func objects(_ git: StockRepository) throws -> [ObjectID: GitObject] {
     let set = PackSet(objects: git.objects, git.format)
     var all: [ObjectID: GitObject] = [:]
     for id in set.allIDs() { all[id] = try set.object(id) }
@@ -17,7 +17,7 @@ import Testing
   }
 
   /// Every object is what its name says, and what stock Git says of it.
-  private func check(_ git: StockGit, _ set: PackSet) throws {
+  private func check(_ git: StockRepository, _ set: PackSet) throws {
     let all = try git.list()
     #expect(set.allIDs() == all.map(\.id))
     for (id, kind, size) in all {
@@ -35,7 +35,7 @@ import Testing
 
   @Test(arguments: ObjectFormat.allCases)
   func whatStockGitWroteIsRead(_ format: ObjectFormat) throws {
-    let git = try StockGit(format)
+    let git = try StockRepository(format)
     try git.importHistory(commits: 20)
     #expect(git.packs().isEmpty)
     try check(git, PackSet(objects: git.objects, format))
@@ -49,14 +49,14 @@ import Testing
   }
 
   @Test func deltasByNameAndDeepChainsAreRead() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 200)
     try git("-c", "repack.useDeltaBaseOffset=false", "repack", "--quiet", "-adf", "--depth=180", "--window=20")
     try check(git, PackSet(objects: git.objects, .sha1))
   }
 
   @Test func packsThatComeAndGoAreFollowed() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     let set = PackSet(objects: git.objects, .sha1)
     let before = try git.list()
@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test func severalThreadsReadWhileGitRepacks() async throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     try git.importHistory(commits: 20, seed: 2)
     let objects = try Self.objects(git)
@@ -106,11 +106,11 @@ import Testing
   }
 
   @Test func alternatesAreReadAndMayGoInCircles() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
-    let other = try StockGit()
+    let other = try StockRepository()
     try other.importHistory(commits: 30, seed: 2)
-    func alternates(_ repository: StockGit, _ text: String) throws {
+    func alternates(_ repository: StockRepository, _ text: String) throws {
       try File.makeFolder(repository.objects + "/info")
       try File.replace(repository.objects + "/info/alternates", with: Array(text.utf8), durable: false)
     }
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func abbreviatedNamesAreFoundInPacksAndFiles() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     try git.importHistory(commits: 10, seed: 2)
     let set = PackSet(objects: git.objects, .sha1)
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test func objectsAboveTheLimitAreRefused() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     let set = PackSet(objects: git.objects, .sha1, limits: PackSet.Limits(object: 1_000))
     let all = try git.list()
@@ -148,7 +148,7 @@ import Testing
   // MARK: - Damage
 
   @Test func aGoodCopyIsUsedWhereOneIsDamaged() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     let id = try #require(try git.list().first { $0.kind == .blob }).id
     let good = try #require(git.packs().first)
@@ -171,7 +171,7 @@ import Testing
   }
 
   @Test func anUnreadablePackIsNamedWhereAnObjectIsMissing() throws {
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 50)
     let id = try #require(try git.list().first).id
     let pack = try #require(git.packs().first)
@@ -183,7 +183,7 @@ import Testing
   @Test(arguments: ObjectFormat.allCases, Soak.seeds(1...2, soak: 2_000))
   func noDamageTrapsOrGivesOtherBytes(_ format: ObjectFormat, _ seed: UInt64) throws {
     var generator = SeededGenerator(seed)
-    let git = try StockGit(format)
+    let git = try StockRepository(format)
     try git.importHistory(commits: 40, seed: seed)
     if Bool.random(using: &generator) { try git("repack", "--quiet", "-adf") }
     let objects = try Self.objects(git)
@@ -213,7 +213,7 @@ import Testing
   @Test(arguments: Soak.seeds(1...4, soak: 2_000))
   func noDamagedLooseObjectTrapsOrGivesOtherBytes(_ seed: UInt64) throws {
     var generator = SeededGenerator(seed)
-    let git = try StockGit()
+    let git = try StockRepository()
     try git.importHistory(commits: 4, seed: seed)
     let set = PackSet(objects: git.objects, .sha1)
     for (id, expected) in try Self.objects(git) {

@@ -24,12 +24,12 @@ final class Shell: Sendable {
   }
 
   private var environment: [String: String] {
-    [
-      "PATH": "\(Self.products):\(getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin")", "HOME": folder.path,
-      "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
-      "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
-      "GIT_COMMITTER_EMAIL": "ada@home.arpa", "LC_ALL": "C.UTF-8", "TZ": "UTC", "LARES_STORE": path("store.git"),
+    let git = StockGit.environment
+    let own = [
+      "PATH": "\(Self.products):\(git["PATH"] ?? "")", "HOME": folder.path, "LC_ALL": "C.UTF-8", "TZ": "UTC",
+      "LARES_STORE": path("store.git"),
     ]
+    return git.merging(own) { $1 }
   }
 
   struct Outcome {
@@ -54,11 +54,10 @@ final class Shell: Sendable {
 
     /// Waits until standard output has so many lines.
     func waitForLines(_ count: Int) throws {
-      for _ in 0..<3_000 {
-        if try File.read(files + ".out").count(where: { $0 == UInt8(ascii: "\n") }) >= count { return }
-        usleep(10_000)
+      let areThere = try eventually {
+        try File.read(files + ".out").count(where: { $0 == UInt8(ascii: "\n") }) >= count
       }
-      Issue.record("there were not \(count) lines within half a minute")
+      #expect(areThere, "there are not \(count) lines")
     }
   }
 

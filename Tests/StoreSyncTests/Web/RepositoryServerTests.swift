@@ -191,10 +191,11 @@ import Wire
     #expect(try exchange(served, request) == "")
     silent.close()
     var answer = ""
-    for _ in 0..<100 where answer.isEmpty {
-      usleep(50_000)
-      answer = try exchange(served, request)
-    }
+    #expect(
+      try eventually(every: .milliseconds(50)) {
+        answer = try exchange(served, request)
+        return !answer.isEmpty
+      })
     #expect(answer.hasPrefix("HTTP/1.1 404 "))
   }
 

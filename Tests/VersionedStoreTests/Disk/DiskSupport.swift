@@ -12,24 +12,16 @@ extension RefName {
   static let main = RefName.branch("main")!
 }
 
-/// Runs stock Git in a repository. What fails is an issue of the test, and thrown.
+/// Runs stock Git in a repository. What fails is thrown.
 @discardableResult
 func git(_ folder: String, _ arguments: String...) throws -> String {
-  let result = try runGit(folder, arguments)
-  try #require(result.isSuccess, "git \(arguments.joined(separator: " ")): \(result.output)")
-  return result.output
+  try StockGit.run(arguments, at: folder)
 }
 
 func runGit(
   _ folder: String, _ arguments: [String], environment: [String: String] = [:]
-) throws -> CommandResult {
-  try runCommand(
-    ["git", "-C", folder] + arguments,
-    environment: [
-      "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin",
-      "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
-      "GIT_COMMITTER_EMAIL": "ada@home.arpa", "LC_ALL": "C",
-    ].merging(environment) { $1 })
+) throws -> StockGit.Outcome {
+  try StockGit.attempt(arguments, at: folder, variables: environment)
 }
 
 /// Makes a commit with one file more or changed, on whatever a branch is at, and stores it.

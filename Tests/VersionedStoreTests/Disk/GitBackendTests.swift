@@ -156,12 +156,3 @@ final class Counter: Sendable {
   var value: Int { monitor.withLock { count } }
   func add() { monitor.withLock { count += 1 } }
 }
-
-/// Looks again and again, for ten seconds at most.
-func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-  for _ in 0..<1_000 {
-    if try condition() { return true }
-    usleep(10_000)
-  }
-  return false
-}

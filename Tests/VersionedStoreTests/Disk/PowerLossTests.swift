@@ -1,6 +1,7 @@
 import GitFormat
 import Glibc
 import HostSystem
+import Synchronization
 import TestSupport
 import Testing
 
@@ -9,9 +10,10 @@ import Testing
 /// Power cuts at any place in what the store does, with what was not synced there, absent or torn.
 @Suite struct PowerLossTests {
   /// Work on a recorded disk, and the commits that it made in order: `commits[n]` is acknowledged as n + 1.
-  private struct Work {
-    let folder: TemporaryFolder
-    let disk: RecordedDisk
+  private struct Work: Sendable {
+    /// Where it was done; what is left of it is in the record.
+    let folder: String
+    let disk = RecordedDisk()
     var commits: [ObjectID] = []
     /// While the repository was opened that had a batch of which nobody knew whether it is on the disk.
     var reopened = 0..<0
@@ -24,13 +26,14 @@ import Testing
     /// and after this one the log of a branch has a value that stays when older ones go.
     var logged: (event: Int, id: ObjectID)?
 
-    var path: String { folder.path + "/store.git" }
+    var path: String { folder + "/store.git" }
 
     /// Commits, branches that come and go, packed references, publishing at odd times, collections, and a second
     /// opening.
-    init(_ format: ObjectFormat, seed: UInt64, ignoring call: SyncCall? = nil) throws {
-      folder = try TemporaryFolder()
-      disk = RecordedDisk(ignoring: call)
+    init(_ format: ObjectFormat, seed: UInt64) throws {
+      let place = try TemporaryFolder()
+      defer { withExtendedLifetime(place) {} }
+      folder = place.path
       var generator = SeededGenerator(seed)
       let layer = disk.layer
       try RepositoryLayout.create(path, format: format, head: .main, layer: layer)
@@ -160,10 +163,15 @@ import Testing
     }
 
     /// What is wrong with the repository after a cut; nil where all is as it was promised.
-    func problem(at event: Int, using generator: inout SeededGenerator) throws -> String? {
+    ///
+    /// - Parameter call: syncs by this are taken for nothing, as if the code had none.
+    func problem(
+      at event: Int, ignoring call: SyncCall? = nil, using generator: inout SeededGenerator
+    ) throws -> String? {
       let place = try TemporaryFolder()
       let path = place.path + "/store.git"
-      let acknowledged = try disk.cut(at: event, into: place.path, for: folder.path, using: &generator)
+      let acknowledged = try disk.cut(
+        at: event, into: place.path, for: folder, ignoring: { $0 == call }, using: &generator)
       guard event >= created else { return nil }
       let before = try runGit(path, ["fsck", "--strict", "--no-dangling"])
       guard before.isSuccess, before.output.isEmpty || before.output.hasPrefix("notice:") else {
@@ -223,9 +231,21 @@ import Testing
     }
   }
 
+  /// Work by its seed, done once for all who take away a sync of it.
+  private static let works = Mutex<[UInt64: Work]>([:])
+
+  private static func work(seed: UInt64) throws -> Work {
+    try works.withLock { works in
+      if let work = works[seed] { return work }
+      let work = try Work(.sha1, seed: seed)
+      works[seed] = work
+      return work
+    }
+  }
+
   /// Every call that syncs, as the source has it, is one that the work above makes.
   private static let syncCalls = Result {
-    try Work(.sha1, seed: 1).disk.syncCalls.filter { $0.file.hasPrefix("VersionedStore/") }
+    try work(seed: 1).disk.syncCalls.filter { $0.file.hasPrefix("VersionedStore/") }
   }
 
   @Test func everySyncIsTried() throws {
@@ -249,7 +269,7 @@ import Testing
 
   private func isMissed(_ call: SyncCall) throws -> Bool {
     for seed: UInt64 in 1...40 {
-      let work = try Work(.sha1, seed: seed, ignoring: call)
+      let work = try Self.work(seed: seed)
       var generator = SeededGenerator(seed)
       for number in 0..<15 {
         // Some at the end, when what was done last is done, and some while the repository is opened.
@@ -259,7 +279,7 @@ import Testing
           case 1: try #require(work.reopened.randomElement(using: &generator))
           default: Int.random(in: work.created...work.disk.count, using: &generator)
           }
-        if try work.problem(at: event, using: &generator) != nil { return true }
+        if try work.problem(at: event, ignoring: call, using: &generator) != nil { return true }
       }
     }
     return false

@@ -28,6 +28,7 @@ import Testing
     try File.replace(sample.path + "/ORIG_HEAD", with: Array("\(early)\n".utf8), durable: false)
     try sample.set("people/ada/phone", "\(ForgetSample.secret) dropped\n", on: "topic")
     try sample.repository.deleteBranch("topic")
+    try store.publish()
     let count = try git(sample.path, "rev-list", "--count", "--all")
     #expect(try !ByteSearch([ForgetSample.secret]).find(in: sample.path).isEmpty)
 
@@ -53,6 +54,7 @@ import Testing
     // Again there is nothing to do.
     #expect(try store.forget(request, who: ada).references == [])
     try sample.set("notes/after", "goes on\n")
+    try store.publish()
     #expect(try sample.fsck() == "")
   }
 

@@ -61,12 +61,7 @@ struct GitFolder {
   func run(_ line: String) throws -> CommandResult {
     try runCommand(
       ["/bin/sh", "-c", "cd \(folder.path) && \(line)"],
-      environment: [
-        "PATH": "/usr/bin:/bin", "HOME": folder.path, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_COMMITTER_NAME": "Ada",
-        "GIT_COMMITTER_EMAIL": "ada@home.arpa", "GIT_AUTHOR_DATE": "1700000000 +0000",
-        "GIT_COMMITTER_DATE": "1700000000 +0000", "LC_ALL": "C",
-      ])
+      environment: StockGit.environment.merging(StockGit.fixedDates) { $1 })
   }
 
   func write(_ name: String, _ bytes: [UInt8]) throws {

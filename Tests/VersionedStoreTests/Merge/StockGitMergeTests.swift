@@ -43,13 +43,13 @@ import Testing
   }
 
   /// What Git makes of a merge commit's parents.
-  private func mergeTree(_ git: GitDump, _ repository: Repository, _ commit: Commit) throws -> CommandResult {
+  private func mergeTree(_ git: GitDump, _ repository: Repository, _ commit: Commit) throws -> StockGit.Outcome {
     try git.store(repository, commit)
-    return try runCommand(
+    return try StockGit.attempt(
       [
-        "git", "-C", git.folder.path, "-c", "merge.renames=false", "-c", "merge.directoryRenames=false", "merge-tree",
-        "--write-tree", "--no-messages", commit.parents[0].hex, commit.parents[1].hex,
-      ], environment: git.environment)
+        "-c", "merge.renames=false", "-c", "merge.directoryRenames=false", "merge-tree", "--write-tree",
+        "--no-messages", commit.parents[0].hex, commit.parents[1].hex,
+      ], at: git.folder.path)
   }
 
   private var start: Sketch {

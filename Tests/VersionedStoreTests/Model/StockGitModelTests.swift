@@ -79,21 +79,15 @@ import Testing
 /// A repository of stock Git in a folder of its own.
 struct GitDump {
   let folder: TemporaryFolder
-  let environment: [String: String]
 
   init(_ format: ObjectFormat) throws {
     folder = try TemporaryFolder()
-    environment = [
-      "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder.path, "GIT_CONFIG_NOSYSTEM": "1",
-      "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa",
-      "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@home.arpa", "LC_ALL": "C",
-    ]
     try run("init", "-q", "--bare", "--object-format=" + format.rawValue)
   }
 
   @discardableResult
   func run(_ arguments: String...) throws -> String {
-    try shell((["git", "-C", folder.path] + arguments).map { "'\($0)'" }.joined(separator: " "))
+    try StockGit.run(arguments, at: folder.path)
   }
 
   /// Gives Git all objects that a commit needs, has it name them itself, and points main at the commit.
@@ -121,17 +115,12 @@ struct GitDump {
         list += file + "\n"
       }
       try write(Array(list.utf8), to: folder.path + "/list")
-      let named = try shell(
-        "git -C \(folder.path) hash-object -w --no-filters -t \(kind) --stdin-paths < \(folder.path)/list")
+      let named = try StockGit.run(
+        ["hash-object", "-w", "--no-filters", "-t", "\(kind)", "--stdin-paths"], at: folder.path,
+        input: folder.path + "/list")
       #expect(named.split(separator: "\n").map(String.init) == ids.map(\.hex))
     }
     try run("update-ref", "refs/heads/main", head.id.hex)
-  }
-
-  private func shell(_ command: String) throws -> String {
-    let result = try runCommand(["sh", "-c", command], environment: environment)
-    try #require(result.isSuccess, "\(command): \(result.output)")
-    return result.output
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {

@@ -17,12 +17,9 @@ final class ToldChanges: Sendable {
     changes.withLock { $0.append(change) }
   }
 
-  /// All that was told since the last call, once there is any, or after a while.
+  /// All that was told since the last call, once there are so many.
   func take(atLeast count: Int = 1) async throws -> [BranchChange] {
-    for _ in 0..<500 {
-      if changes.withLock({ $0.count >= count }) { break }
-      try await Task.sleep(for: .milliseconds(10))
-    }
+    #expect(try await eventually { changes.withLock { $0.count >= count } })
     return changes.withLock { changes in
       defer { changes = [] }
       return changes

@@ -4,41 +4,27 @@ import TestSupport
 import Testing
 
 /// A bare repository of stock Git's own, in a temporary folder.
-final class StockGit {
+final class StockRepository {
   let folder: TemporaryFolder
   let format: ObjectFormat
   var path: String { folder.path + "/repository.git" }
   var objects: String { path + "/objects" }
 
-  private static let environment = [
-    "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin",
-    "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@home.arpa", "GIT_AUTHOR_DATE": "1763800000 +0100",
-    "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@home.arpa", "GIT_COMMITTER_DATE": "1763800000 +0100",
-  ]
-
   init(_ format: ObjectFormat = .sha1) throws {
     folder = try TemporaryFolder()
     self.format = format
-    try run("git", "init", "--quiet", "--bare", "--initial-branch=main", "--object-format=\(format.rawValue)", path)
+    try StockGit.run(
+      ["init", "--quiet", "--bare", "--initial-branch=main", "--object-format=\(format.rawValue)", path],
+      at: folder.path)
     try self("config", "gc.auto", "0")
   }
 
-  /// Runs `git` in the repository and gives what it wrote. What fails is an issue of the test, and thrown.
+  /// Runs `git` in the repository and gives what it wrote. What fails is thrown.
   @discardableResult
-  func callAsFunction(_ arguments: String..., input: [UInt8]? = nil) throws -> String {
-    guard let input else { return try run(["git", "-C", path] + arguments) }
-    try File.replace(folder.path + "/input", with: input, durable: false)
-    let quoted = (["git", "-C", path] + arguments).map { "'\($0)'" }.joined(separator: " ")
-    return try run("sh", "-c", "\(quoted) < '\(folder.path)/input'")
-  }
-
-  @discardableResult
-  private func run(_ arguments: String...) throws -> String { try run(arguments) }
-
-  private func run(_ arguments: [String]) throws -> String {
-    let result = try runCommand(arguments, environment: Self.environment)
-    try #require(result.isSuccess, "\(arguments.joined(separator: " ")): \(result.output)")
-    return result.output
+  func callAsFunction(_ arguments: String..., input: [UInt8] = []) throws -> String {
+    let file = folder.path + "/input"
+    try File.replace(file, with: input, durable: false)
+    return try StockGit.run(arguments, at: path, variables: StockGit.fixedDates, input: file)
   }
 
   /// Names, kinds and sizes of all objects, as stock Git lists them.
@@ -56,7 +42,7 @@ final class StockGit {
   }
 }
 
-extension StockGit {
+extension StockRepository {
   /// Commits to one file of about 2 KB, each changing one of its 50 lines, and at times to a second one beside it, by
   /// fast-import: what small imports write are loose objects, larger ones a pack.
   func importHistory(commits: Int, seed: UInt64 = 1) throws {
