@@ -84,8 +84,21 @@ struct RouterPlace {
   var client: ControlClient { ControlClient(folders: Folders(state: state, run: run)) }
   func status() throws -> StatusReport { try client.get("/v1/status") }
 
-  /// What is in the folders, with the bytes of what is neither a lock nor of the store's own upkeep.
+  /// What is in the folders, with the bytes of what is neither a lock nor of the store's own upkeep; once nothing is on its
+  /// way there any more, as the first commit of a router that has just started.
   func listing() throws -> String {
+    var last = try look()
+    let isSettled = try eventually {
+      let before = last
+      usleep(150_000)
+      last = try look()
+      return last == before
+    }
+    #expect(isSettled)
+    return last
+  }
+
+  private func look() throws -> String {
     let line = """
       cd '\(root)' && for folder in config state/control; do [ ! -d $folder ] || find $folder -type f \
       ! -name lock ! -path '*/config.git/*' ! -path '*/log/*' -exec sha256sum {} +; done | sort

@@ -238,7 +238,9 @@ import Wire
   }
 
   @Test func aPortInUseIsSaidByWhomAndTriedAgain() throws {
-    let holder = try systemCall("making a socket") { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
+    // Not for programs that other tests start meanwhile: they would hold it too.
+    let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
+    let holder = try systemCall("making a socket") { socket(AF_INET, kind, 0) }
     var own = sockaddr_in()
     own.sin_family = sa_family_t(AF_INET)
     let bound = withUnsafePointer(to: &own) { pointer in
