@@ -97,6 +97,7 @@ extension JournalQueue {
       throw .refChanged(name, expected: change.old, found: current ?? nil)
     }
     if found == nil, change.new != nil { try references.checkName(name) }
+    if change.new == nil { try references.checkNobodyPacks() }
     ahead[name] = .some(found)
     return true
   }

@@ -24,6 +24,7 @@ final class References: Sendable {
   private var lockSource: String { "\(folder)/lares/lock" }
   private func path(_ name: RefName) -> String { "\(folder)/\(name)" }
   private func lockPath(_ name: RefName) -> String { "\(folder)/\(name).lock" }
+  private var packedLockPath: String { folder + "/packed-refs.lock" }
   private func logPath(_ name: RefName) -> String { "\(folder)/logs/\(name)" }
 
   // MARK: - Reading
@@ -232,7 +233,7 @@ final class References: Sendable {
   /// Deletes a reference and its log. Nobody packs references meanwhile: who has read the file of this one would bring it
   /// back.
   func delete(_ name: RefName) throws(StoreError) {
-    try withLock(folder + "/packed-refs.lock") { () throws(StoreError) in
+    try withLock(packedLockPath) { () throws(StoreError) in
       if try packed()[name] != nil { try rewritePacked(without: name) }
       do throws(SystemError) {
         try layer.remove(path(name))
@@ -241,6 +242,17 @@ final class References: Sendable {
         if error.code != ENOTDIR && error.code != EISDIR { throw .system(error) }
       }
     }
+  }
+
+  /// A deletion waits for who packs references, and all that is published after it waits too: it must not be acknowledged
+  /// while that one has perhaps ended without removing its lock.
+  ///
+  /// - Throws: `.locked` where another program packs references.
+  func checkNobodyPacks() throws(StoreError) {
+    guard let lock = FileIdentity(path: packedLockPath), lock.inode != FileIdentity(path: lockSource)?.inode else {
+      return
+    }
+    throw .locked(file: packedLockPath, seconds: lock.ageInSeconds)
   }
 
   /// - Precondition: the caller holds the lock of the file.

@@ -6,7 +6,7 @@
 With TIMES it is sent as often, each time from another port; pings stay one flow. An empty line is answered with `sent`; before that comes a line for each packet
 that this host would not send.
 """
-import socket, struct, sys
+import socket, struct, sys, time
 
 SEQUENCE = 0x1A4E5000
 
@@ -40,6 +40,17 @@ def packet(number, kind, source, destination, port, source_port):
     return family, struct.pack("!IH2B", 6 << 28, len(body), protocol, 64) + ends + body
 
 
+def send(family, data, destination):
+    """A packet that this host cannot send now, for a route or a neighbour of its own is just changing, it sends a moment later."""
+    for rest in (2, 1, 0):
+        try:
+            return sockets[family].sendto(data, (destination, 0))
+        except OSError:
+            if not rest:
+                raise
+            time.sleep(0.05)
+
+
 sockets = {family: socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) for family in (socket.AF_INET, socket.AF_INET6)}
 for line in sys.stdin:
     if not line.strip():
@@ -47,9 +58,9 @@ for line in sys.stdin:
         continue
     number, kind, source, destination, port, times = (line.split() + ["1"])[:6]
     try:
-        for time in range(int(times)):
-            source_port = 40000 + int(number) + 64 * time
+        for turn in range(int(times)):
+            source_port = 40000 + int(number) + 64 * turn
             family, data = packet(int(number), kind, source, destination, int(port), source_port)
-            sockets[family].sendto(data, (destination, 0))
+            send(family, data, destination)
     except OSError as error:
         print(line.strip(), error, flush=True)

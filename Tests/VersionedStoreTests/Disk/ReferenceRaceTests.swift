@@ -57,6 +57,26 @@ import Testing
     #expect(!File.isThere("\(path)/\(first).lock") && !File.isThere("\(path)/\(second).lock"))
   }
 
+  @Test func aStaleLockOfPackedReferencesHindersDeletionsAlone() throws {
+    let (store, id) = try store()
+    try store.commit(Batch(refs: [change(folderName, to: id)]))
+    try store.publish()
+    try File.replace(path + "/packed-refs.lock", with: [], durable: false)
+    let (folderName, change) = (folderName, change(folderName, from: id))
+    let deletion = try BackgroundThread { try? store.commit(Batch(refs: [change])) }
+    usleep(100_000)
+    let next = try commit(store, "file", "2")
+    try store.publish()
+    #expect(try git(path, "rev-parse", "main", folderName.text) == "\(next)\n\(id)\n")
+    #expect(try store.reference(folderName) == id)
+    unlink(path + "/packed-refs.lock")
+    let isDeleted = eventually { (try? store.reference(folderName)) == .some(nil) }
+    #expect(isDeleted)
+    withExtendedLifetime(deletion) {}
+    try store.publish()
+    #expect(try git(path, "for-each-ref", "--format=%(refname)") == "refs/heads/main\n")
+  }
+
   @Test func aNameThatStockGitTakesMeanwhileDoesNotEndPublishing() throws {
     let (store, id) = try store()
     try store.commit(Batch(refs: [change(folderName, to: id)]))
@@ -76,8 +96,8 @@ import Testing
     try store.commit(Batch(refs: [change(folderName, to: id)]))
     try store.publish()
     let packed = path + "/packed-refs"
-    try File.replace(packed + ".lock", with: Array("\(id) \(folderName)\n".utf8), durable: false)
     try store.commit(Batch(refs: [change(folderName, from: id)]))
+    try File.replace(packed + ".lock", with: Array("\(id) \(folderName)\n".utf8), durable: false)
     let packer = try BackgroundThread {
       usleep(300_000)
       rename(packed + ".lock", packed)
