@@ -30,7 +30,7 @@ extension ConfigurationStore {
     }
     let tree = try repository.commit(restored).tree
     let buffer = ObjectBuffer(over: repository.objects)
-    let author = Signature(name: author, email: "\(author)@lares", time: Clock.wall)
+    let author = Signature(person: author)
     let isThere = numbers[restored] != nil
     let made = try repository.makeCommit(
       of: tree.write(into: buffer), parents: ids.suffix(1) + (isThere ? [] : [restored]),
@@ -56,7 +56,7 @@ extension ConfigurationStore {
 
   /// Moves main, durably.
   mutating func restore(_ prepared: PreparedRestore, by owner: String) throws {
-    let who = Signature(name: owner, email: "\(owner)@lares", time: Clock.wall)
+    let who = Signature(person: owner)
     let change = RefChange(Self.main, from: ids.last, to: prepared.tip, who: who, why: "restore")
     try repository.store(Batch(objects: prepared.objects, refs: [change]))
     for (commit, id) in prepared.added { take(commit, id) }

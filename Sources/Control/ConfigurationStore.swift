@@ -39,13 +39,17 @@ struct ConfigurationStore {
 
   private init(_ backend: GitBackend) throws {
     self.backend = backend
-    repository = Repository(
-      backend, identity: Identity(name: "lares", email: "lares@lares"), now: { Clock.wall })
+    repository = Self.repository(backend)
     branch = try repository.branch(Self.mainName)
     // Clients are told what HEAD names.
     _ = try backend.headTarget
     try load()
     try dropIncoming()
+  }
+
+  /// A repository with a configuration's history, to be used in control's name.
+  static func repository(_ backend: GitBackend) -> Repository {
+    Repository(backend, identity: Identity(name: "lares", email: "lares@lares"), now: { Clock.wall })
   }
 
   private mutating func load() throws {
@@ -154,7 +158,7 @@ struct ConfigurationStore {
   // MARK: - Writing
 
   mutating func append(_ commit: Commit) throws {
-    let author = Signature(name: commit.author, email: "\(commit.author)@lares", time: commit.time)
+    let author = Signature(person: commit.author, at: commit.time)
     let undoes = commit.undoes.flatMap { ids.indices.contains($0 - 1) ? ids[$0 - 1] : nil }
     let message = CommitMessage(reason: commit.reason, undoes: undoes)
     let tree = try ids.last.map { try repository.commit($0).tree } ?? repository.emptyTree
@@ -192,7 +196,7 @@ struct ConfigurationStore {
   mutating func adopt(_ commits: [Commit], by owner: String) throws {
     let added = commits.compactMap { $0.id.flatMap { ObjectID(hex: $0) } }
     guard let tip = added.last, added.count == commits.count else { throw ControlError.nothingToCommit }
-    let who = Signature(name: owner, email: "\(owner)@lares", time: Clock.wall)
+    let who = Signature(person: owner)
     try repository.store(
       Batch(refs: [RefChange(Self.main, from: ids.last, to: tip, who: who, why: "push")]))
     for (commit, id) in zip(commits, added) { take(commit, id) }
@@ -226,5 +230,12 @@ extension StoreError {
     case .system(let error): [ENOENT, ENOTDIR, EISDIR].contains(error.code)
     default: false
     }
+  }
+}
+
+extension Signature {
+  /// Somebody who changes the configuration, by the name that control knows.
+  init(person: String, at time: UnixTime = Clock.wall) {
+    self.init(name: person, email: "\(person)@lares", time: time)
   }
 }

@@ -55,7 +55,7 @@ public struct HistoryPush {
   public func run() -> HistoryPushOutcome {
     do {
       guard let commit = ObjectID(hex: commit) else { throw StoreError.invalid("\(commit) is no name of a commit") }
-      let who = Signature(name: "lares", email: "lares@lares", time: Clock.wall)
+      let who = Signature(person: "lares")
       let client = RemoteClient(try Remote(remote, openedBy: who) { Clock.wall }, options: options)
       let result = try client.push(
         [PushSpec(commit, to: ConfigurationStore.main)], from: GitBackend(opening: store), who: who)

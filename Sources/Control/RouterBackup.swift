@@ -140,7 +140,7 @@ public struct RouterState: Sendable {
       throw ControlError.failed("no router's state is in \(folder); name the right folder by --state")
     }
     let backend = try GitBackend(opening: store)
-    let repository = Repository(backend, identity: Identity(name: "lares", email: "lares@lares"), now: { Clock.wall })
+    let repository = ConfigurationStore.repository(backend)
     guard let head = try repository.branch(ConfigurationStore.mainName).head() else {
       throw ControlError.nothingCommitted
     }

@@ -21,8 +21,7 @@ public struct RestorableBackup {
       throw ControlError.failed("the backup has not the one repository that a router's has")
     }
     repository = "\(unpacked.folder)/\(RouterBackup.repository)"
-    let store = Repository(
-      try GitBackend(opening: repository), identity: Identity(name: "lares", email: "lares@lares"), now: { Clock.wall })
+    let store = try ConfigurationStore.repository(GitBackend(opening: repository))
     guard let head = try store.branch(ConfigurationStore.mainName).head() else { throw ControlError.nothingCommitted }
     commit = head.id
     files = try ConfigurationTree.files(of: head.tree)
@@ -42,8 +41,7 @@ public struct RestorableBackup {
 
   /// What is in it.
   public func summary() throws -> RouterState.Summary {
-    let store = Repository(
-      try GitBackend(opening: repository), identity: Identity(name: "lares", email: "lares@lares"), now: { Clock.wall })
+    let store = try ConfigurationStore.repository(GitBackend(opening: repository))
     return RouterState.Summary(
       made: contents.made, commit: commit.hex, commits: try RouterState.length(of: store.commit(commit), store),
       secrets: contents.secrets.keys.sorted(), hostKeys: contents.hostKeys != nil,
@@ -77,7 +75,7 @@ extension RouterState {
     _ source: any ByteSource, passphrase: [UInt8], in folder: String? = nil,
     _ body: (RestorableBackup) throws -> Result
   ) throws -> Result {
-    var options = RestoreOptions(who: Self.signature("lares"))
+    var options = RestoreOptions(who: Signature(person: "lares"))
     let (store, here) = (store, File.owner(of: store) != nil)
     // What has been forgotten here does not come back with an old backup.
     options.forgotten = { (_) throws(StoreError) in
@@ -88,10 +86,6 @@ extension RouterState {
     return try Backup.unpack(
       source, passphrase: passphrase, beside: (folder ?? self.folder) + "/restored", options
     ) { try body(RestorableBackup($0)) }
-  }
-
-  static func signature(_ name: String) -> Signature {
-    Signature(name: name, email: "\(name)@lares", time: Clock.wall)
   }
 
   /// Takes the lock of whoever changes the state; nil: control runs, and has it.
@@ -116,7 +110,7 @@ extension RouterState {
         "the secrets have \(size) bytes, too many for a running Lares: stop it and restore then")
     }
     let store = try GitBackend(opening: store)
-    let who = Self.signature(wishes.author)
+    let who = Signature(person: wishes.author)
     let incoming = try bring(backup, into: store, who)
     defer { drop(incoming, of: backup, from: store) }
     let request = RestoreRequest(
@@ -144,11 +138,10 @@ extension RouterState {
   /// Adds the other branches and tags of a backup that are not here, once it is in force.
   private func bringOthers(of backup: RestorableBackup, into store: GitBackend, _ who: Signature) throws {
     do {
-      let here = try store.references(under: "refs/").map(\.name.text)
-      let there = try GitBackend(opening: backup.repository).references(under: "refs/").map(\.name.text)
+      let here = try store.references(under: "refs/").map(\.name)
+      let there = try GitBackend(opening: backup.repository).references(under: "refs/").map(\.name)
       let new = there.filter { name in
-        !name.hasPrefix("refs/lares/")
-          && !here.contains { $0 == name || $0.hasPrefix(name + "/") || name.hasPrefix($0 + "/") }
+        !name.text.hasPrefix("refs/lares/") && !here.contains { $0 == name || $0.excludes(name) }
       }
       guard !new.isEmpty else { return }
       try fetch(new.map { name in try RefSpec("\(name):\(name)") }, of: backup, into: store, who)
@@ -169,7 +162,7 @@ extension RouterState {
 
   /// One that stays is dropped when control starts.
   private func drop(_ incoming: RefName, of backup: RestorableBackup, from store: GitBackend) {
-    let who = Self.signature("lares")
+    let who = Signature(person: "lares")
     let change = RefChange(incoming, from: backup.commit, to: nil, who: who, why: "restore is decided")
     try? store.commit(Batch(refs: [change]))
   }
@@ -217,7 +210,7 @@ extension RouterState {
     try change.finishRestore(candidate)
     try keepEdits(candidate, head: change.head(), discard: wishes.discard, backup)
     let store = try GitBackend(opening: change.history.published())
-    let who = Self.signature(wishes.author)
+    let who = Signature(person: wishes.author)
     let incoming = try bring(backup, into: store, who)
     defer { drop(incoming, of: backup, from: store) }
     try KnownHosts.add(backup.contents.hostKeys, to: folder)

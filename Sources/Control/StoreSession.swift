@@ -28,7 +28,7 @@ public struct StoreSession {
     self.control = control
     backend = try GitBackend(opening: store)
     version = ProtocolVersion(asked: parameters)
-    self.person = Signature(name: person, email: "\(person)@lares", time: Clock.wall)
+    self.person = Signature(person: person)
   }
 
   /// A configuration is small, whatever its history.

@@ -22,6 +22,13 @@ public struct RefName: Hashable, Sendable {
     text.utf8.starts(with: "refs/heads/".utf8) ? String(text.utf8.dropFirst(11)) : nil
   }
 
+  /// Whether one of two names would have to be a folder where the other is a file: both cannot be in one repository.
+  public func excludes(_ other: RefName) -> Bool {
+    let slash = [UInt8(ascii: "/")]
+    return text.utf8.starts(with: Array(other.text.utf8) + slash)
+      || other.text.utf8.starts(with: Array(text.utf8) + slash)
+  }
+
   /// How many bytes a name has at most, and each part of it: file systems have bounds, and locks have longer names.
   public static let (longest, longestPart) = (1_024, 200)
 

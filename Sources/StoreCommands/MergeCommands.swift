@@ -146,10 +146,12 @@ struct ResolveCommand: StoreVerb {
           case .theirs: try tree.resolve(conflict, with: .theirs)
           case .base: try tree.resolve(conflict, with: .base)
           case .asIs: try tree.removeRecord(conflict)
-          case .removed, nil: try tree.resolve(conflict, with: nil as Contents?)
+          case .removed: try tree.resolve(conflict, with: nil as Contents?)
+          case nil:
+            try tree.resolve(conflict, with: nil as Contents?)
+            if let new { try tree.set(conflict.path, new, mode: mode) }
           }
         }
-        if let new { try tree.set(path, new, mode: mode) }
       }
     }
   }

@@ -211,6 +211,7 @@ public final class GitBackend: Backend {
         refusal = nil
         thread.hurry()
       case .failed(let error):
+        if case .refChanged = error { try queue.settle() }
         guard case .locked = error else { throw error }
         refusal = error
       }
@@ -240,9 +241,7 @@ public final class GitBackend: Backend {
     var pack = PublishedPack(capacity: prepared.payload.count)
     for (id, place) in prepared.batch.objects { pack.add(id, entry: prepared.payload[place]) }
     // Others may keep the same objects for a time of their own: a name by what is in it would be theirs too.
-    var name = [UInt8](repeating: 0, count: format.length)
-    name.withUnsafeMutableBytes { SystemRandomness.fill($0) }
-    return try publisher.install(pack, as: ObjectID(format, name))
+    return try publisher.install(pack, as: ObjectID(format, SystemRandomness.bytes(format.length)))
   }
 
   public func hold(_ objects: [NewObject]) throws(StoreError) -> ObjectHold {

@@ -119,6 +119,13 @@ extension JournalQueue {
     return outcome
   }
 
+  /// Makes durable what others have appended, for one whom that refused: until then it would read what was before, and
+  /// be refused again.
+  func settle() throws(StoreError) {
+    guard monitor.withLock({ shared.syncedEnd(state.generation) < state.end }) else { return }
+    try syncJournal()
+  }
+
   /// Makes everything that is appended by now durable. After a failure nothing counts as durable any more: the kernel
   /// may have dropped what it could not write, and would call a second try a success.
   private func syncJournal() throws(StoreError) {

@@ -124,10 +124,14 @@ final class References: Sendable {
 
   /// The names in a folder of references, in order.
   ///
-  /// - Throws: `.invalid` for one that Git may have given to a reference, and that none can have here: it must not be taken
-  ///   for what is not there.
+  /// - Throws: `.invalid` for one that Git may have given to a reference, and that none can have here; `.system` where the
+  ///   folder cannot be read: what is not seen must not be taken for what is not there.
   private func entries(of place: String) throws(StoreError) -> [String] {
-    guard let stream = opendir("\(folder)/\(place)") else { return [] }
+    guard let stream = opendir("\(folder)/\(place)") else {
+      // Git removes empty folders.
+      if errno == ENOENT || errno == ENOTDIR { return [] }
+      throw .system(SystemError("listing \(folder)/\(place)"))
+    }
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {
@@ -338,8 +342,11 @@ final class References: Sendable {
   func loggedCount(_ name: RefName, of changes: [RefChange]) throws(StoreError) -> Int {
     let path = logPath(name)
     guard let bytes = try onDisk({ () throws(SystemError) in try File.readIfPresent(path) }) else { return 0 }
+    let wanted = changes.map(logLine)
+    // What a power cut can have torn is not old, and a log may be long.
+    let recent = max(0, bytes.count - wanted.reduce(65_536) { $0 + $1.count })
     var lines: [ArraySlice<UInt8>] = []
-    var whole = 0
+    var whole = recent == 0 ? 0 : bytes[recent...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
     while let end = bytes[whole...].firstIndex(of: UInt8(ascii: "\n")), isLogLine(bytes[whole..<end]) {
       lines.append(bytes[whole..<end])
       whole = end + 1
@@ -352,7 +359,6 @@ final class References: Sendable {
         try layer.syncFolder(File.folderName(of: path), .reflog)
       }
     }
-    let wanted = changes.map(logLine)
     return (0...min(wanted.count, lines.count)).last { count in
       zip(lines.suffix(count), wanted).allSatisfy { $0.elementsEqual($1) }
     } ?? 0
@@ -403,14 +409,5 @@ final class References: Sendable {
   func temporaryPath() -> String {
     let number = temporaryNumber.add(1, ordering: .relaxed).newValue
     return "\(folder)/lares/ref-\(getpid())-\(number).new"
-  }
-}
-
-extension RefName {
-  /// Whether one of two names would have to be a folder where the other is a file.
-  func excludes(_ other: RefName) -> Bool {
-    let slash = [UInt8(ascii: "/")]
-    return text.utf8.starts(with: Array(other.text.utf8) + slash)
-      || other.text.utf8.starts(with: Array(text.utf8) + slash)
   }
 }

@@ -122,6 +122,31 @@ import Testing
     try git(path, "fsck", "--strict")
   }
 
+  @Test func aWriterIsNotRefusedByWhatAnotherIsStillSyncing() throws {
+    // Another process that is kept from its processor between appending and the end of its sync.
+    let begun = Semaphore(), isToEnd = Semaphore()
+    let isSlow = Guarded(false)
+    let layer = FileLayer { operation in
+      guard case .syncing(let call, _, _) = operation, call.point == .journal, isSlow.withLock({ $0 }) else { return }
+      isSlow.withLock { $0 = false }
+      begun.signal()
+      isToEnd.wait()
+    }
+    let slow = try GitBackend.create(path, layer: layer, publishAfterMilliseconds: 60_000)
+    let store = try GitBackend(opening: path)
+    isSlow.withLock { $0 = true }
+    let thread = try BackgroundThread {
+      do { try commit(slow, "slow", "1") } catch { Issue.record(error) }
+    }
+    begun.wait()
+    defer { isToEnd.signal() }
+    let repository = Repository(store, identity: Identity(name: "Ada", email: "ada@home.arpa"), now: { 1 })
+    let branch = try repository.branch("main")
+    try branch.set("fast", [1], CommitInfo(author: ada, message: "Set fast\n"))
+    #expect(try branch.find("slow") == Array("1".utf8))
+    withExtendedLifetime(thread) {}
+  }
+
   @Test func othersHearOfAChange() throws {
     let store = try GitBackend.create(path)
     let other = try GitBackend(opening: path)
