@@ -29,7 +29,14 @@ public struct Path: Hashable, Sendable {
 
   /// `people/ada/phone`; slashes at the ends and double ones count for nothing.
   public init(_ text: some StringProtocol) {
-    names = Array(text.utf8).split(separator: UInt8(ascii: "/")).map { EntryName(Array($0)) }
+    let bytes = Array(text.utf8)
+    names = []
+    names.reserveCapacity(1 + bytes.count { $0 == UInt8(ascii: "/") })
+    var start = 0
+    for end in 0...bytes.count where end == bytes.count || bytes[end] == UInt8(ascii: "/") {
+      if start < end { names.append(EntryName(Array(bytes[start..<end]))) }
+      start = end + 1
+    }
   }
 
   public static var root: Path { Path([]) }

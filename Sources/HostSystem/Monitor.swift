@@ -1,8 +1,8 @@
-import Glibc
+public import Glibc
 
 /// A lock with a condition, for threads that wait for each other's work (pthread_mutex_t and pthread_cond_t).
 public final class Monitor: @unchecked Sendable {
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
 
   public init() {
@@ -24,6 +24,8 @@ public final class Monitor: @unchecked Sendable {
   }
 
   /// Runs alone among all that this monitor guards. Not to be nested.
+  // Inlined, for what is done under a lock is often less than a call with a closure costs.
+  @inlinable
   public func withLock<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }

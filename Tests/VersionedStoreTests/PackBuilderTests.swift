@@ -146,7 +146,7 @@ import Testing
     let one = try PackFile(path: folder.path + "/one", .sha1)
     for (id, object) in zip(ids, [old, new]) {
       let position = try #require(one.index.position(of: id))
-      #expect(try one.object(at: position, ObjectCache(capacity: 0), limit: 1 << 20) == object)
+      #expect(try one.object(at: position, PackFile.Cache(capacity: 0), limit: 1 << 20) == object)
     }
   }
 

@@ -17,9 +17,29 @@ struct ReadBenchmark {
     "d\(number >> 15 & 31)/e\(number >> 10 & 31)/f\(number >> 5 & 31)/file\(number & 31)"
   }
 
+  private static func content(_ number: Int) -> String { "content \(number)\n" }
+
+  /// Makes the repository by our writer, and collects as `lares store gc` does.
+  private func makeOurs() throws -> String {
+    let path = try place.fresh("reads-ours.git")
+    do {
+      let repository = try open(path)
+      let branch = try repository.branch("main")
+      for first in stride(from: 0, to: Self.files, by: 10_000) {
+        try branch.update(CommitInfo(author: ada, message: "Files from \(first)\n")) { tree throws(StoreError) in
+          for number in first..<min(first + 10_000, Self.files) {
+            try tree.set(Path(Self.path(number)), Array(Self.content(number).utf8))
+          }
+        }
+      }
+    }
+    try GitBackend(opening: path).collect(CollectOptions(now: Clock.wallMilliseconds / 1_000))
+    return path
+  }
+
   /// Makes the repository by fast-import, and packs it as stock Git does.
-  private func make() throws -> String {
-    let path = try place.fresh("reads.git")
+  private func makeByGit() throws -> String {
+    let path = try place.fresh("reads-git.git")
     try git("init", "--quiet", "--bare", path)
     let stream = try Descriptor(opening: place.path + "/stream", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
     try stream.writeAll(
@@ -28,7 +48,7 @@ struct ReadBenchmark {
     for first in stride(from: 0, to: Self.files, by: 10_000) {
       var text = ""
       for number in first..<min(first + 10_000, Self.files) {
-        let content = "content \(number)\n"
+        let content = Self.content(number)
         text += "M 100644 inline \(Self.path(number))\ndata \(content.utf8.count)\n\(content)"
       }
       try stream.writeAll(Array(text.utf8), to: "stream")
@@ -38,10 +58,17 @@ struct ReadBenchmark {
   }
 
   func run() throws {
-    let path = try make()
-    let times = try interleaved({ try child("read-ours", path, $0) }) { try child("read-libgit2", path, $0) }
+    let (ours, theirs) = (try makeOurs(), try makeByGit())
+    try compare("reads-libgit2", ours, theirs)
+    try compare("reads-libgit2-of-git", theirs, theirs)
+    try compare("reads-libgit2-of-ours", ours, ours)
+  }
+
+  /// Each reads a repository of its own kind, or both the same one.
+  private func compare(_ name: String, _ ours: String, _ theirs: String) throws {
+    let times = try interleaved({ try child("read-ours", ours, $0) }) { try child("read-libgit2", theirs, $0) }
     let count = Double(Self.reads)
-    ratio("reads-libgit2", times.peer / times.ours, ours: count / times.ours, peer: count / times.peer, "reads/s")
+    ratio(name, times.peer / times.ours, ours: count / times.ours, peer: count / times.peer, "reads/s")
   }
 
   private func child(_ what: String, _ path: String, _ seed: Int) throws -> Double {

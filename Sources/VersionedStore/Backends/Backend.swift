@@ -7,6 +7,10 @@ public protocol ObjectReader: Sendable {
   ///
   /// - Throws: `.missing`, `.damaged`, `.system`.
   func object(_ id: ObjectID) throws(StoreError) -> GitObject
+  /// The bytes of an object of a kind.
+  ///
+  /// - Throws: as `object`; `.wrongKind`.
+  func bytes(_ id: ObjectID, _ kind: ObjectKind) throws(StoreError) -> [UInt8]
   func contains(_ id: ObjectID) throws(StoreError) -> Bool
   /// What the object is and how many bytes it has, where it can be told at less cost than by reading it.
   ///
@@ -24,7 +28,6 @@ extension ObjectReader {
     return (object.kind, object.bytes.count)
   }
 
-  /// The bytes of an object of a kind.
   public func bytes(_ id: ObjectID, _ kind: ObjectKind) throws(StoreError) -> [UInt8] {
     let object = try object(id)
     guard object.kind == kind else { throw .wrongKind(id, found: object.kind, expected: kind) }

@@ -1,45 +1,38 @@
 import GitFormat
 
-/// Objects that were read or written, by their names and by their places in packs, within a number of bytes. What is asked for again
-/// stays longest: a hand goes round and takes out what was not asked for since it last came by (the clock algorithm,
-/// F. Corbató, 1968), so that one long walk over all objects does not drive out the trees that every walk begins with.
-final class ObjectCache: Sendable {
-  /// Where an entry of a pack begins.
-  struct Place: Hashable {
-    /// `PackFile.number`.
-    var pack: UInt32
-    var offset: Int
+/// What a cache tells objects apart by.
+protocol CacheKey: Hashable, Sendable {
+  /// 64 bits of it, which need not be random.
+  var prefix64: UInt64 { get }
+}
 
-    fileprivate var key: UInt64 { UInt64(truncatingIfNeeded: offset) ^ UInt64(pack) << 40 }
-  }
+extension ObjectID: CacheKey {}
 
-  private struct Slot {
-    var object: GitObject
-    /// nil for one that was not read from a pack.
-    var place: Place?
-    /// nil as long as it was only read as the base of a delta.
-    var id: ObjectID?
-    var isWanted = false
-  }
-
+/// Objects that were read or written, within a number of bytes. What is asked for again stays longest: a hand goes round
+/// and takes out what was not asked for since it last came by (the clock algorithm, F. Corbató, 1968), so that one long
+/// walk over all objects does not drive out the trees that every walk begins with.
+final class ObjectCache<Key: CacheKey>: Sendable {
   private struct State {
-    var slots: [Slot?] = []
-    var ids = SlotTable()
-    var places = SlotTable()
+    // Of each slot: its object, nil where it is free; the object's key; whether it was asked for since the hand came by.
+    var objects: [GitObject?] = []
+    var keys: [Key] = []
+    var areWanted: [Bool] = []
+    var table = SlotTable()
     var free: [Int] = []
     var hand = 0
     var used = 0
 
-    func slot(_ id: ObjectID) -> Int? { ids.find(id.prefix64) { slots[$0]?.id == id } }
-    func slot(_ place: Place) -> Int? { places.find(place.key) { slots[$0]?.place == place } }
+    func slot(_ key: Key) -> Int? { table.find(key.prefix64) { keys[$0] == key } }
   }
 
   /// The most bytes that are kept.
   let capacity: Int
   private let state = Guarded(State())
 
-  /// What one object takes beside its bytes: a slot, its numbers in two tables, and what the array and the allocator add.
-  private static let overhead = MemoryLayout<Slot?>.stride + 2 * SlotTable.bytesPerSlot + 48
+  /// What one object takes beside its bytes: a slot, its number in the table, and what the array and the allocator add.
+  private static var overhead: Int {
+    MemoryLayout<GitObject?>.stride + MemoryLayout<Key>.stride + 1 + SlotTable.bytesPerSlot + 48
+  }
 
   init(capacity: Int) { self.capacity = capacity }
 
@@ -49,69 +42,52 @@ final class ObjectCache: Sendable {
   /// How many bytes are in use.
   var used: Int { state.withLock(\.used) }
 
-  func object(_ id: ObjectID) -> GitObject? {
-    state.withLock { state in state.slot(id).flatMap { Self.take(&state.slots[$0]) } }
-  }
-
-  func object(at place: Place) -> GitObject? {
-    state.withLock { state in state.slot(place).flatMap { Self.take(&state.slots[$0]) } }
-  }
-
-  private static func take(_ slot: inout Slot?) -> GitObject? {
-    slot?.isWanted = true
-    return slot?.object
-  }
-
-  /// Keeps an object of a pack, unless it would take too much of the cache.
-  ///
-  /// - Parameter id: nil where it is not known.
-  func insert(_ object: GitObject, at place: Place, _ id: ObjectID?) {
+  func object(_ key: Key) -> GitObject? {
     state.withLock { state in
-      if let known = state.slot(place) {
-        guard let id, state.slots[known]?.id == nil, state.slot(id) == nil else { return }
-        state.slots[known]?.id = id
-        state.ids.insert(known, id.prefix64)
-        return
-      }
-      // Another copy of the object may have its name already.
-      insert(Slot(object: object, place: place, id: id.flatMap { state.slot($0) == nil ? $0 : nil }), &state)
+      guard let slot = state.slot(key) else { return nil }
+      state.areWanted[slot] = true
+      return state.objects[slot]
     }
   }
 
-  /// Keeps an object that may be of no pack, unless it would take too much of the cache.
-  func insert(_ object: GitObject, _ id: ObjectID) {
-    state.withLock { state in
-      if state.slot(id) == nil { insert(Slot(object: object, place: nil, id: id), &state) }
-    }
-  }
-
-  private func insert(_ slot: Slot, _ state: inout State) {
-    let size = slot.object.bytes.count + Self.overhead
+  /// Keeps an object, unless it would take too much of the cache.
+  func insert(_ object: GitObject, _ key: Key) {
+    let size = object.bytes.count + Self.overhead
     guard size <= capacity / 4 else { return }
-    while state.used + size > capacity { Self.evictOne(&state) }
-    let number = state.free.popLast() ?? state.slots.count
-    if number == state.slots.count { state.slots.append(nil) }
-    state.slots[number] = slot
-    if let place = slot.place { state.places.insert(number, place.key) }
-    if let id = slot.id { state.ids.insert(number, id.prefix64) }
-    state.used += size
+    state.withLock { state in
+      guard state.slot(key) == nil else { return }
+      while state.used + size > capacity { Self.evictOne(&state) }
+      let slot: Int
+      if let free = state.free.popLast() {
+        slot = free
+        state.objects[slot] = object
+        state.keys[slot] = key
+      } else {
+        slot = state.objects.count
+        state.objects.append(object)
+        state.keys.append(key)
+        state.areWanted.append(false)
+      }
+      state.table.insert(slot, key.prefix64)
+      state.used += size
+    }
   }
 
   /// - Precondition: the cache is not empty, as it is not where anything is in use.
   private static func evictOne(_ state: inout State) {
     while true {
       state.hand += 1
-      if state.hand >= state.slots.count { state.hand = 0 }
-      guard let slot = state.slots[state.hand] else { continue }
-      if slot.isWanted {
-        state.slots[state.hand]?.isWanted = false
+      if state.hand >= state.objects.count { state.hand = 0 }
+      let slot = state.hand
+      guard let size = state.objects[slot]?.bytes.count else { continue }
+      if state.areWanted[slot] {
+        state.areWanted[slot] = false
         continue
       }
-      if let place = slot.place { state.places.remove(state.hand, place.key) }
-      if let id = slot.id { state.ids.remove(state.hand, id.prefix64) }
-      state.slots[state.hand] = nil
-      state.free.append(state.hand)
-      state.used -= slot.object.bytes.count + overhead
+      state.table.remove(slot, state.keys[slot].prefix64)
+      state.objects[slot] = nil
+      state.free.append(slot)
+      state.used -= size + overhead
       return
     }
   }

@@ -168,53 +168,56 @@ extension PackFile {
 // MARK: - Objects
 
 extension PackFile {
+  /// Objects that are deltas, and those that deltas are made of. Whoever may ask for others again keeps them.
+  typealias Cache = ObjectCache<Address>
+
+  /// Where an entry of some pack begins.
+  struct Address: CacheKey {
+    /// `PackFile.number`.
+    var pack: UInt32
+    var offset: Int
+
+    var prefix64: UInt64 { UInt64(truncatingIfNeeded: offset) ^ UInt64(pack) << 40 }
+  }
+
   /// The object at a position of the index.
   ///
   /// - Parameters:
   ///   - cache: where bases of deltas and their results are kept.
   ///   - limit: the most bytes that the object, and each that it is a delta of, may have.
-  func object(at position: Int, _ cache: ObjectCache, limit: Int) throws(StoreError) -> GitObject {
-    let wanted = Wanted(
-      id: index.id(at: position), offset: index.offset(at: position), crc: index.crc(at: position), limit: limit)
-    return try object(wanted, cache)
-  }
-
-  private struct Wanted {
-    let id: ObjectID
-    let offset: Int
-    let crc: UInt32
-    let limit: Int
-  }
-
-  private func object(_ wanted: Wanted, _ cache: ObjectCache) throws(StoreError) -> GitObject {
+  func object(at position: Int, _ cache: Cache, limit: Int) throws(StoreError) -> GitObject {
+    let wanted = index.offset(at: position)
+    func crc(_ place: Place) -> UInt32? { place.offset == wanted ? index.crc(at: position) : nil }
+    var place = try self.place(wanted)
+    if case .object(let kind) = place.entry.content {
+      return GitObject(kind, try inflate(place, crc: crc(place), limit: limit))
+    }
     var deltas: [Place] = []
-    var place = try self.place(wanted.offset)
-    var cached: GitObject?
-    while cached == nil, let base = try base(of: place) {
-      guard deltas.count < Self.deepestChain else { throw damaged(wanted.offset, "its chain of deltas has no end") }
+    var known = cache.object(address(place))
+    while known == nil, let base = try base(of: place) {
+      guard deltas.count < Self.deepestChain else { throw damaged(wanted, "its chain of deltas has no end") }
       deltas.append(place)
-      cached = cache.object(at: cachePlace(base))
-      if cached == nil { place = try self.place(base) }
+      place = try self.place(base)
+      known = cache.object(address(place))
     }
-    guard !deltas.isEmpty else { return try whole(place, wanted, cache) }
-    var object = if let cached { cached } else { try whole(place, wanted, cache) }
+    var object = if let known { known } else { try whole(place, cache, limit) }
     while let delta = deltas.popLast() {
-      let isWanted = delta.offset == wanted.offset
-      let bytes = try inflate(delta, crc: isWanted ? wanted.crc : nil, limit: wanted.limit)
-      object.bytes = try apply(bytes, to: object.bytes, delta.offset, wanted.limit)
-      cache.insert(object, at: cachePlace(delta.offset), isWanted ? wanted.id : nil)
+      object.bytes = try apply(
+        try inflate(delta, crc: crc(delta), limit: limit), to: object.bytes, delta.offset, limit)
+      cache.insert(object, address(delta))
     }
     return object
   }
 
-  /// An object that is no delta. It is kept if a delta is made of it; whoever may ask for the others again keeps them.
-  private func whole(_ place: Place, _ wanted: Wanted, _ cache: ObjectCache) throws(StoreError) -> GitObject {
+  /// An object that is no delta and that a delta is made of.
+  private func whole(_ place: Place, _ cache: Cache, _ limit: Int) throws(StoreError) -> GitObject {
     guard case .object(let kind) = place.entry.content else { throw damaged(place.offset, "it is a delta") }
-    let isWanted = place.offset == wanted.offset
-    let object = GitObject(kind, try inflate(place, crc: isWanted ? wanted.crc : nil, limit: wanted.limit))
-    if !isWanted { cache.insert(object, at: cachePlace(place.offset), nil) }
+    let object = GitObject(kind, try inflate(place, crc: nil, limit: limit))
+    cache.insert(object, address(place))
     return object
   }
+
+  private func address(_ place: Place) -> Address { Address(pack: number, offset: place.offset) }
 
   private func apply(
     _ delta: [UInt8], to base: [UInt8], _ offset: Int, _ limit: Int
@@ -226,8 +229,6 @@ extension PackFile {
       }
     } catch { throw damaged(offset, error.why) }
   }
-
-  private func cachePlace(_ offset: Int) -> ObjectCache.Place { ObjectCache.Place(pack: number, offset: offset) }
 
   /// An object's kind and size, without reading more of it than that takes.
   func kindAndSize(at position: Int) throws(StoreError) -> (kind: ObjectKind, size: Int) {

@@ -26,7 +26,7 @@ public final class PackSet: PackSource {
   public let folder: String
   public let format: ObjectFormat
   private let limits: Limits
-  private let cache: ObjectCache
+  private let cache: PackFile.Cache
   private let packFolder: PackFolder
   private let loose: LooseObjects
   /// Where the last object was found: the next one is likely there too.
@@ -42,11 +42,12 @@ public final class PackSet: PackSource {
   ///
   /// - Parameter folder: the `objects` folder of a repository.
   public convenience init(objects folder: String, _ format: ObjectFormat, limits: Limits = Limits()) {
-    self.init(folder, format, limits, ObjectCache(capacity: limits.cache), alternates: nil)
+    self.init(folder, format, limits, PackFile.Cache(capacity: limits.cache), alternates: nil)
   }
 
   private init(
-    _ folder: String, _ format: ObjectFormat, _ limits: Limits, _ cache: ObjectCache, alternates: [PackSet]?
+    _ folder: String, _ format: ObjectFormat, _ limits: Limits, _ cache: PackFile.Cache,
+    alternates: [PackSet]?
   ) {
     self.folder = folder
     self.format = format
@@ -63,8 +64,7 @@ public final class PackSet: PackSource {
   ///
   /// - Throws: `.damaged` where all copies are, or where an unreadable pack may have had it; `.tooLarge`; `.system`.
   public func object(_ id: ObjectID) throws(StoreError) -> GitObject? {
-    if let known = cache.object(id) { return known }
-    return try find(id) { pack, position throws(StoreError) in
+    try find(id) { pack, position throws(StoreError) in
       try pack.object(at: position, self.cache, limit: self.limits.object)
     } inFile: { loose throws(StoreError) in
       try loose.object(id, limit: self.limits.object)

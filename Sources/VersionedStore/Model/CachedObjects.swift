@@ -6,7 +6,7 @@ final class CachedObjects: ObjectReader {
   let base: any ObjectReader
   let format: ObjectFormat
   let chunkLimits: ChunkLimits
-  private let trees: ObjectCache
+  private let trees: ObjectCache<ObjectID>
   /// Objects that are being stored, and for how many commits.
   private let staged = Guarded<[ObjectID: (object: GitObject, uses: Int)]>([:])
 
@@ -20,14 +20,29 @@ final class CachedObjects: ObjectReader {
 
   func object(_ id: ObjectID) throws(StoreError) -> GitObject {
     if let object = trees.object(id) { return object }
-    if let object = staged.withLock({ $0.isEmpty ? nil : $0[id]?.object }) { return object }
+    if let object = staged(id) { return object }
     let object = try base.object(id)
     if object.kind == .tree { trees.insert(object, id) }
     return object
   }
 
+  func bytes(_ id: ObjectID, _ kind: ObjectKind) throws(StoreError) -> [UInt8] {
+    let object: GitObject
+    if kind == .tree {
+      object = try self.object(id)
+    } else if let known = staged(id) {
+      object = known
+    } else {
+      object = try base.object(id)
+    }
+    guard object.kind == kind else { throw .wrongKind(id, found: object.kind, expected: kind) }
+    return object.bytes
+  }
+
+  private func staged(_ id: ObjectID) -> GitObject? { staged.withLock { $0.isEmpty ? nil : $0[id]?.object } }
+
   func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
-    if let object = staged.withLock({ $0[id]?.object }) { return (object.kind, object.bytes.count) }
+    if let object = staged(id) { return (object.kind, object.bytes.count) }
     return try base.kindAndSize(id)
   }
 

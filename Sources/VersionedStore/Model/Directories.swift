@@ -51,6 +51,7 @@ public enum Directories {
       let bytes = try objects.bytes(id, .tree)
       var found: (id: ObjectID, bucket: Bucket)?
       var cursor = TreeCursor(bytes.span.bytes, objects.format)
+      cursor.skip(to: name.bytes.span.bytes)
       while try cursor.next() {
         if cursor.name.isEqual(name.bytes.span.bytes) { return cursor.entry(named: name) }
         if let number = cursor.bucket {

@@ -41,6 +41,52 @@ struct TreeCursor: ~Escapable {
     return true
   }
 
+  /// Goes to just before the first entry with a name, faster than `next` comes there: what is passed over is not looked at
+  /// closely. Stays where it is if there is none, and where something is not as Git writes it: then `next` tells.
+  @_lifetime(self: copy self)
+  mutating func skip(to wanted: RawSpan) {
+    // Its first eight bytes, or all of it and the zero behind it.
+    var (first, mask) = (UInt64(0), UInt64.max)
+    for position in 0..<min(wanted.byteCount, 8) {
+      first |= UInt64(wanted.unsafeLoad(fromByteOffset: position, as: UInt8.self)) << UInt64(position * 8)
+    }
+    if wanted.byteCount < 8 { mask >>= UInt64(56 - wanted.byteCount * 8) }
+    // Behind a mode, a letter, a zero and a hash stand at least 28 bytes.
+    var place = offset
+    while bytes.byteCount - place >= 28 {
+      // The space behind the mode.
+      let mode = word(at: place)
+      let name = mode >> 40 & 0xFF == 0x20 ? place + 6 : place + 7
+      guard name == place + 6 || mode >> 48 & 0xFF == 0x20 else { return }
+      var end = name
+      var word = word(at: end)
+      if word & mask == first {
+        let rest = bytes.byteCount - name
+        if wanted.byteCount < 8
+          || rest > wanted.byteCount
+            && bytes.unsafeLoad(fromByteOffset: name + wanted.byteCount, as: UInt8.self) == 0
+            && bytes.extracting(name..<(name + wanted.byteCount)).commonPrefix(wanted) == wanted.byteCount
+        {
+          offset = place
+          return
+        }
+      }
+      var zeros = Self.zeroBytes(word)
+      while zeros == 0 {
+        end += 8
+        guard bytes.byteCount - end >= 8 else { return }
+        word = self.word(at: end)
+        zeros = Self.zeroBytes(word)
+      }
+      place = end + zeros.trailingZeroBitCount / 8 + 1 + format.length
+    }
+  }
+
+  /// Eight bytes, which the caller knows to be there.
+  private func word(at place: Int) -> UInt64 {
+    UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt64.self))
+  }
+
   /// Goes on with the entry that starts at a place; `next` comes to it.
   @_lifetime(self: copy self)
   mutating func move(to start: Int) { offset = start }
@@ -72,7 +118,7 @@ struct TreeCursor: ~Escapable {
   private mutating func readMode() throws(StoreError) {
     // The shortest entry has more than eight bytes: a mode, a letter and a hash.
     guard bytes.byteCount - offset > 8 else { throw malformed("it ends inside the entry at byte \(start)") }
-    let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    let word = word(at: offset)
     switch word & 0xFF_FFFF_FFFF_FFFF {
     case Self.file: mode = .file
     case Self.executable: mode = .executable
@@ -110,7 +156,7 @@ struct TreeCursor: ~Escapable {
     var position = nameStart
     // Eight bytes at a time: the lowest marked byte is the first zero.
     while bytes.byteCount - position >= 8 {
-      let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+      let word = word(at: position)
       let zeros = Self.zeroBytes(word)
       let slashes = Self.zeroBytes(word ^ 0x2F2F_2F2F_2F2F_2F2F)
       if zeros != 0 {

@@ -15,7 +15,7 @@
       bytes.replaceSubrange(
         0..<PackFile.headerLength, with: Array("PACK".utf8) + [0, 0, 0, 2, 0, 0, 0, UInt8(entries.count)])
       let pack = try open(bytes, entries)
-      let (none, small) = (ObjectCache(capacity: 0), ObjectCache(capacity: 10_000))
+      let (none, small) = (PackFile.Cache(capacity: 0), PackFile.Cache(capacity: 10_000))
       for position in 0..<pack.index.count {
         let first = object(pack, position, none)
         try promise(first?.bytes.count ?? 0 <= limit, "an object above the limit")
@@ -41,7 +41,7 @@
       return try PackFile(path: base, .sha1)
     }
 
-    private static func object(_ pack: PackFile, _ position: Int, _ cache: ObjectCache) -> GitObject? {
+    private static func object(_ pack: PackFile, _ position: Int, _ cache: PackFile.Cache) -> GitObject? {
       try? pack.object(at: position, cache, limit: limit)
     }
 
