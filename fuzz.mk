@@ -1,8 +1,8 @@
 # `make fuzz` runs each parser under libFuzzer and AddressSanitizer: FUZZ_SECONDS each, from the committed corpus in
 # Tests/Fuzz/NAME/corpus and what earlier runs found. `make fuzz-NAME` runs one. docs/fuzzing.md says what to do with a crash.
 
-FUZZ_TARGETS := blocklist chunk-pointer dhcp-client dhcp-server dns ethernet facts firewall git-address git-answer \
-  git-bundle git-delta git-fetch git-object git-push git-ref git-tree http netlink pack-entry pack-file pack-index toml zlib
+# Each folder with a corpus is a target's.
+FUZZ_TARGETS := $(sort $(patsubst Tests/Fuzz/%/corpus,%,$(wildcard Tests/Fuzz/*/corpus)))
 FUZZ_SECONDS ?= 60
 # 0: another one each time.
 FUZZ_SEED ?= 0
