@@ -24,7 +24,8 @@ public struct FuzzTarget: Sendable {
   #if DEBUG || FUZZING
     private static let inside =
       [
-        dns, facts, firewall, gitAddress, gitAnswer, gitBundle, gitFetch, gitPush, netlink, packFile, treeCursor, webRequest,
+        dns, facts, firewall, gitAddress, gitAnswer, gitBundle, gitFetch, gitPush, netlink, packFile, treeCursor,
+        webRequest,
       ]
   #else
     private static let inside: [FuzzTarget] = []
