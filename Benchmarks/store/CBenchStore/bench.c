@@ -17,14 +17,16 @@ static double seconds(clockid_t clock) {
 double lares_seconds(void) { return seconds(CLOCK_MONOTONIC); }
 double lares_cpu_seconds(void) { return seconds(CLOCK_PROCESS_CPUTIME_ID); }
 
-double lares_floor(const char *path, int count, int size) {
+double lares_floor(const char *path, int count, int size, int rest) {
   char *bytes = malloc(size);
   memset(bytes, 7, size);
   int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) return -1;
   double start = lares_seconds();
-  for (int i = 0; i < count; i++)
+  for (int i = 0; i < count; i++) {
+    if (rest > 0) usleep(rest);
     if (write(file, bytes, size) != size || fdatasync(file) != 0) return -1;
+  }
   double took = lares_seconds() - start;
   close(file);
   free(bytes);

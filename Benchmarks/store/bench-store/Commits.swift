@@ -8,9 +8,17 @@ import VersionedStore
 struct CommitBenchmark {
   let place: Workplace
 
+  /// What a flash that keeps its promises takes longer for a sync than a virtual disk with a cache, microseconds.
+  private static let flashDelay = 200
+
   /// Seconds for so many commits by so many writers, each on a branch of its own.
-  private func ours(_ count: Int, writers: Int) throws -> Double {
-    let repository = try open(try place.fresh("ours.git"))
+  ///
+  /// - Parameter delay: how much longer each sync is to take, microseconds.
+  private func ours(_ count: Int, writers: Int, delay: Int = 0) throws -> Double {
+    let layer = FileLayer { operation in
+      if case .syncing = operation { usleep(UInt32(delay)) }
+    }
+    let repository = try open(try place.fresh("ours.git"), layer: delay > 0 ? layer : .system)
     let failure = FirstFailure()
     let start = lares_seconds()
     var threads: [BackgroundThread] = []
@@ -59,13 +67,21 @@ struct CommitBenchmark {
     let size = try bytesOfACommit()
     let count = 20_000
     say("a commit is \(size) bytes of journal")
-    func floor(_ round: Int) -> Double { lares_floor("\(place.path)/floor", Int32(count), Int32(size)) }
-    let one = try interleaved({ _ in try ours(count, writers: 1) }, floor)
-    let rate = Double(count)
-    ratio("commits-floor", one.peer / one.ours, ours: rate / one.ours, peer: rate / one.peer, "commits/s")
-    let eight = try interleaved({ _ in try ours(4 * count, writers: 8) }, floor)
-    ratio(
-      "commits-floor-8", 4 * eight.peer / eight.ours, ours: 4 * rate / eight.ours, peer: rate / eight.peer, "commits/s")
+    try compare("commits-floor", count, count, size, writers: 1)
+    try compare("commits-floor-8", 4 * count, count, size, writers: 8)
+    try compare("commits-floor-flash", count / 4, count / 4, size, writers: 1, delay: Self.flashDelay)
+    try compare("commits-floor-8-flash", count, count / 4, size, writers: 8, delay: Self.flashDelay)
+  }
+
+  /// So many commits, against so many appends by one writer.
+  private func compare(
+    _ name: String, _ count: Int, _ appends: Int, _ size: Int, writers: Int, delay: Int = 0
+  ) throws {
+    let times = try interleaved({ _ in try ours(count, writers: writers, delay: delay) }) { _ in
+      lares_floor("\(place.path)/floor", Int32(appends), Int32(size), Int32(delay))
+    }
+    let (rate, floor) = (Double(count) / times.ours, Double(appends) / times.peer)
+    ratio(name, rate / floor, ours: rate, peer: floor, "commits/s")
   }
 
   /// For a profiler: eight writers, and nothing else.

@@ -93,9 +93,9 @@ func shell(_ command: String) throws {
 
 let ada = Signature(name: "Ada", email: "ada@home.arpa", time: 1_763_800_000, zone: 60)
 
-func open(_ path: String, cacheBytes: Int = 8 << 20) throws -> Repository {
+func open(_ path: String, cacheBytes: Int = 8 << 20, layer: FileLayer = .system) throws -> Repository {
   let backend =
-    access(path, F_OK) == 0 ? try GitBackend(opening: path) : try GitBackend.create(path)
+    access(path, F_OK) == 0 ? try GitBackend(opening: path, layer: layer) : try GitBackend.create(path, layer: layer)
   return Repository(backend, identity: Identity(name: "Ada", email: "ada@home.arpa"), cacheBytes: cacheBytes) {
     1_763_800_000
   }

@@ -1,7 +1,7 @@
 public import GitFormat
 
 /// A commit that is in a repository.
-public struct Commit: Sendable {
+public final class Commit: Sendable {
   public let id: ObjectID
   public let object: CommitObject
   let objects: any ObjectReader
@@ -15,7 +15,7 @@ public struct Commit: Sendable {
   /// Reads a commit.
   ///
   /// - Throws: `.missing`, `.wrongKind`, `.malformed`, and what the back end throws.
-  public init(_ id: ObjectID, in objects: any ObjectReader) throws(StoreError) {
+  public convenience init(_ id: ObjectID, in objects: any ObjectReader) throws(StoreError) {
     let bytes = try objects.bytes(id, .commit)
     do { self.init(id, try CommitObject(bytes, objects.format), in: objects) } catch { throw .malformed(error) }
   }
@@ -30,6 +30,6 @@ public struct Commit: Sendable {
 
 extension Commit: Hashable {
   /// Equal names are equal commits.
-  public static func == (left: Self, right: Self) -> Bool { left.id == right.id }
+  public static func == (left: Commit, right: Commit) -> Bool { left.id == right.id }
   public func hash(into hasher: inout Hasher) { hasher.combine(id) }
 }

@@ -3,8 +3,9 @@
 
 // Peers of the versioned store, each in a loop of its own language. All return seconds, or -1 and a word on stderr.
 
-/// Appends so many bytes and calls fdatasync, so many times: what any durable log costs at least.
-double lares_floor(const char *path, int count, int size);
+/// Appends so many bytes and calls fdatasync, so many times: what any durable log costs at least. Rests for so many
+/// microseconds before each sync.
+double lares_floor(const char *path, int count, int size, int rest);
 
 /// Commits of one file in one folder to refs/heads/main by libgit2, with fsync of objects and references.
 double lares_libgit2_commits(const char *repository, int count);
