@@ -1,5 +1,6 @@
 import GitFormat
 import HostSystem
+import Wire
 
 // Many writers share appends and syncs. Whoever comes while nobody appends, appends for all that wait, as one block; the
 // next may append while that is on its way to the disk. Whoever has appended while nobody syncs, syncs for all that has
@@ -40,6 +41,9 @@ extension JournalQueue {
     /// The reference is about to be left to others for a moment.
     case tryAgain
   }
+
+  /// How long a writer may sync for others beyond its own turn, nanoseconds: less than a sync of most disks takes.
+  private static let longestSyncing = 400_000
 
   /// Those who wait to be appended, and those who wait to be durable.
   struct Line {
@@ -95,28 +99,36 @@ extension JournalQueue {
     return isRefused || syncer === own
   }
 
-  /// Makes durable what is appended, `own` too, and hands over to one who has appended meanwhile.
+  /// Makes durable what is appended, `own` too, and what others append meanwhile for as long as a switch of threads would
+  /// count; then hands over to one who has appended meanwhile.
   private func sync(_ own: Item) -> Outcome {
-    let items = line.withLock { line in
-      defer { line.appended = [] }
-      return line.appended
+    let start = Clock.now
+    while true {
+      let items = line.withLock { line in
+        defer { line.appended = [] }
+        return line.appended
+      }
+      let outcome: Outcome
+      do throws(StoreError) {
+        try syncJournal()
+        outcome = .done
+      } catch { outcome = .failed(error) }
+      if own.outcome == nil { own.outcome = outcome }
+      for item in items where item !== own {
+        item.outcome = outcome
+        item.turn.signal()
+      }
+      let goesOn = Clock.now.nanoseconds - start.nanoseconds < Self.longestSyncing
+      let (next, isDone) = line.withLock { line in
+        line.isSyncing = !line.appended.isEmpty
+        guard let next = line.appended.first else { return (nil as Item?, true) }
+        if goesOn { return (nil, false) }
+        next.isToSync = true
+        return (next, true)
+      }
+      next?.turn.signal()
+      if isDone { return own.outcome ?? outcome }
     }
-    let outcome: Outcome
-    do throws(StoreError) {
-      try syncJournal()
-      outcome = .done
-    } catch { outcome = .failed(error) }
-    let next = line.withLock { line in
-      line.isSyncing = !line.appended.isEmpty
-      line.appended.first?.isToSync = true
-      return line.appended.first
-    }
-    next?.turn.signal()
-    for item in items where item !== own {
-      item.outcome = outcome
-      item.turn.signal()
-    }
-    return outcome
   }
 
   /// Makes durable what others have appended, for one whom that refused: until then it would read what was before, and
