@@ -42,6 +42,8 @@ public struct Path: Hashable, Sendable {
   public static var root: Path { Path([]) }
   public var isRoot: Bool { names.isEmpty }
   public var last: EntryName? { names.last }
+  /// The names with slashes between them.
+  public var bytes: [UInt8] { Array(names.map(\.bytes).joined(separator: CollectionOfOne(UInt8(ascii: "/")))) }
   public var parent: Path { Path(Array(names.dropLast())) }
 
   public static func / (path: Path, name: EntryName) -> Path { Path(path.names + [name]) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import GitFormat
+import StoreSync
 import VersionedStore
 
 /// `lares store diff`.
@@ -87,16 +88,6 @@ struct DiffCommand: StoreVerb {
     } else {
       let letter = change.kind == .added ? "A" : change.kind == .removed ? "D" : "M"
       try list.entry(change.path.bytes, before: "\(letter)\(list.null ? "\0" : "  ")", to: output)
-    }
-  }
-}
-
-extension TreeChange.Kind {
-  var word: String {
-    switch self {
-    case .added: "added"
-    case .removed: "removed"
-    case .changed: "updated"
     }
   }
 }

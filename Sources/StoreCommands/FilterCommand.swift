@@ -25,6 +25,8 @@ struct FilterCommand: ParsableCommand {
 
       A value that is changed in the clone is committed and pushed as one file; it is cut into chunks when Lares writes it \
       next.
+
+      To move such a value, move its file and add that: mv OLD NEW && git add -A. A git mv takes the text along without the       chunks, and the value is then a text of 150 bytes to everybody else.
       """,
     subcommands: [SmudgeCommand.self, CleanCommand.self])
 }

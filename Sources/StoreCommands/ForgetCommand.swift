@@ -2,6 +2,7 @@ import ArgumentParser
 import GitFormat
 import Glibc
 import HostSystem
+import StoreSync
 import VersionedStore
 
 /// `lares store forget`.

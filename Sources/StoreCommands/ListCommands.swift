@@ -1,6 +1,7 @@
 import ArgumentParser
 import GitFormat
 import HostSystem
+import StoreSync
 import VersionedStore
 
 /// `lares store list`.
@@ -35,23 +36,9 @@ struct ListCommand: StoreVerb {
     }
   }
 
-  private struct JSONEntry: Encodable {
-    var place: JSONPath
-    var mode: String
-    var id: String?
-
-    enum Key: CodingKey { case mode, id }
-    func encode(to encoder: any Encoder) throws {
-      try place.encode(to: encoder)
-      var container = encoder.container(keyedBy: Key.self)
-      try container.encode(mode, forKey: .mode)
-      try container.encode(id, forKey: .id)
-    }
-  }
-
   private func entry(_ path: Path, _ name: [UInt8], _ mode: FileMode, _ id: ObjectID?, to output: Output) throws {
     if list.json {
-      try output.json(JSONEntry(place: JSONPath(path), mode: mode.word, id: id?.hex))
+      try output.json(JSONEntry(path, mode, id))
     } else {
       let before = long ? "\(mode.word.padded(10))  \(id?.hex ?? "")  " : ""
       try list.entry(name + (mode.isTree ? [UInt8(ascii: "/")] : []), before: before, to: output)
@@ -91,18 +78,6 @@ struct TreeCommand: StoreVerb {
       {
         try draw(below, indent: indent + (isLast ? "   " : "│  "), level: level + 1, output)
       }
-    }
-  }
-}
-
-extension FileMode {
-  var word: String {
-    switch self {
-    case .tree: "directory"
-    case .file: "file"
-    case .executable: "executable"
-    case .link: "link"
-    case .commit: "submodule"
     }
   }
 }

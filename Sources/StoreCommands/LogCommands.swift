@@ -1,5 +1,6 @@
 import ArgumentParser
 import GitFormat
+import StoreSync
 import VersionedStore
 
 /// `lares store log`.

@@ -2,6 +2,7 @@ import ArgumentParser
 import GitFormat
 import Glibc
 import HostSystem
+import StoreSync
 import Synchronization
 import VersionedStore
 
@@ -83,21 +84,11 @@ struct WatchCommand: StoreVerb {
   }
 
   private struct JSONChange: Encodable {
-    struct File: Encodable {
-      var change: TreeChange
-      enum Key: CodingKey { case kind }
-      func encode(to encoder: any Encoder) throws {
-        try JSONPath(change.path).encode(to: encoder)
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(change.kind.word, forKey: .kind)
-      }
-    }
-
     var kind: String
     var branch: String
     var old: String?
     var new: String?
-    var files: [File]?
+    var files: [JSONChangedFile]?
   }
 
   private func tell(_ change: Told, to output: Output) throws {
@@ -106,7 +97,7 @@ struct WatchCommand: StoreVerb {
       try output.json(
         JSONChange(
           kind: change.kind.word, branch: change.branch.name, old: change.old?.hex, new: change.new?.hex,
-          files: change.paths?.map { JSONChange.File(change: $0) }))
+          files: change.paths?.map { JSONChangedFile($0) }))
     } else if let files = change.paths {
       for file in files {
         try output.line("\(file.kind.word)  \(change.branch.name)  \(id?.hex ?? "")  \(Words.quoted(file.path))")

@@ -9,9 +9,10 @@ import Wire
 /// `lares store serve`.
 struct ServeRepositoriesCommand: StoreVerb {
   static let configuration = CommandConfiguration(
-    commandName: "serve", abstract: "Serve repositories to Git clients over HTTPS.",
+    commandName: "serve", abstract: "Serve repositories over HTTPS: to Git clients, and value by value.",
     discussion: """
-      Serves one repository, or a folder of them. Who may read and write what is said in rights.toml in the folder, and in \
+      Serves one repository, or a folder of them; /REPOSITORY/-/files/PATH is a value, and /REPOSITORY/-/watch/PATH tells \
+      of changes. Who may read and write what is said in rights.toml in the folder, and in \
       lares/rights.toml in a repository; without such a file nobody gets anything. Passwords are set by lares store \
       password. Without a certificate it serves this machine alone, over HTTP.
 

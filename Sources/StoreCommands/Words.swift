@@ -72,9 +72,6 @@ enum Words {
 }
 
 extension Path {
-  /// Names with slashes between, as bytes.
-  var bytes: [UInt8] { Array(names.map(\.bytes).joined(separator: CollectionOfOne(UInt8(ascii: "/")))) }
-
   /// For sentences.
   var words: String { isRoot ? "the root" : Words.quoted(self) }
 }

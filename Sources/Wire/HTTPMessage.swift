@@ -52,7 +52,7 @@ public struct HTTPResponseHead: Sendable, Equatable {
 }
 
 extension [HTTPField] {
-  fileprivate func value(of name: String) -> String? {
+  public func value(of name: String) -> String? {
     let wanted = name.utf8.map(lowercased)
     return first { $0.name.utf8.map(lowercased) == wanted }?.value
   }

@@ -88,6 +88,20 @@ final class PeerSocket: ByteStream, @unchecked Sendable {
     shutdown(number, Int32(SHUT_WR))
   }
 
+  /// Waits until something can be read from another descriptor, the client goes, or the time is over. What is written
+  /// afterwards has its time anew.
+  func waitForEnd(or bell: Int32, milliseconds: Int64) throws(StoreError) -> ClientWait.Outcome {
+    endHead()
+    var polls = [
+      pollfd(fd: bell, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: number, events: Self.pollReadHangUp, revents: 0),
+    ]
+    do { try systemCall("waiting for changes") { Glibc.poll(&polls, 2, Int32(clamping: milliseconds)) } } catch {
+      throw .system(error)
+    }
+    return polls[1].revents != 0 ? .gone : polls[0].revents != 0 ? .bell : .time
+  }
+
   func close() {
     guard isOpen else { return }
     isOpen = false
@@ -115,6 +129,9 @@ final class PeerSocket: ByteStream, @unchecked Sendable {
       // It has been told all; what it does now is its own affair.
     }
   }
+
+  /// POLLRDHUP (poll(2)): the client will send nothing more.
+  private static let pollReadHangUp: Int16 = 0x2000
 
   private static var gone: StoreError { .system(SystemError("writing to the client", code: EPIPE)) }
 

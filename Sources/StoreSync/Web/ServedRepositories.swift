@@ -45,12 +45,17 @@ public final class ServedRepositories: Sendable {
     }
   }
 
+  /// A repository, and what somebody may do with it.
+  public struct Served: Sendable {
+    public var backend: any Backend
+    public var access: Access
+    public var policy: ServerPolicy
+  }
+
   /// A repository as somebody may use it; nil where there is none of that name, or nothing in it for that somebody.
   ///
   /// - Throws: `.invalid` where a file of rights is wrong: then nobody gets anything.
-  public func repository(
-    _ name: String, for principal: Principal
-  ) throws(StoreError) -> (backend: any Backend, policy: ServerPolicy)? {
+  public func repository(_ name: String, for principal: Principal) throws(StoreError) -> Served? {
     guard let (name, path) = place(of: name) else { return nil }
     let opened = try opened(path)
     let files = [try Self.value(of: folderRights), try Self.value(of: opened.rights)].compactMap(\.self)
@@ -61,7 +66,7 @@ public final class ServedRepositories: Sendable {
     let policy = ServerPolicy(
       allowed, mails: mails, requiresOwnCommitter: files.contains(where: \.requiresOwnCommitter), of: opened.backend,
       now: now)
-    return (opened.backend, policy)
+    return Served(backend: opened.backend, access: allowed, policy: policy)
   }
 
   private static func value(of file: CachedFile<RightsFile>?) throws(StoreError) -> RightsFile? {

@@ -34,7 +34,13 @@ struct WebConnection {
       }
       let request = WebRequest(
         head: head, isVersion11: isVersion11, isLast: !isVersion11 || wantsClose == true, peer: peer)
-      guard try service.answer(request, input, socket), !request.isLast else { return socket.linger() }
+      let wait = ClientWait { bell, milliseconds throws(StoreError) in
+        // Whoever only waits keeps no server from its end.
+        setBusy(false)
+        defer { setBusy(true) }
+        return isEnding() ? .gone : try socket.waitForEnd(or: bell, milliseconds: milliseconds)
+      }
+      guard try service.answer(request, input, socket, wait), !request.isLast else { return socket.linger() }
     }
   }
 
@@ -74,6 +80,13 @@ extension Substring {
   }
 }
 
+/// For an answer that goes on as things happen: waits for one of them, or for the client to go.
+struct ClientWait {
+  enum Outcome { case bell, time, gone }
+  /// Given a descriptor that can be read when something has happened, and milliseconds to wait at most.
+  let wait: (_ bell: Int32, _ milliseconds: Int64) throws(StoreError) -> Outcome
+}
+
 /// A request without its body.
 struct WebRequest {
   var head: HTTPRequestHead
@@ -86,21 +99,29 @@ struct WebRequest {
 /// A short answer.
 struct WebAnswer {
   var status: Int
-  var text: String
+  var body: [UInt8]
   var fields: [HTTPField]
 
+  /// A sentence.
   init(_ status: Int, _ text: String, _ fields: [HTTPField] = []) {
     self.status = status
-    self.text = text
-    self.fields = fields
+    body = Array("\(text)\n".utf8)
+    self.fields = fields + [HTTPField("Content-Type", "text/plain; charset=utf-8")]
+  }
+
+  /// A value for programs.
+  init(_ status: Int, json: some Encodable, _ fields: [HTTPField] = []) throws(StoreError) {
+    self.status = status
+    do { body = try JSON.encode(json) + [UInt8(ascii: "\n")] } catch { throw .invalid("\(error)") }
+    self.fields = fields + [HTTPField("Content-Type", "application/json")]
   }
 
   func send(to sink: any ByteSink, isLast: Bool, isHidden: Bool = false) throws(StoreError) {
     let head = HTTPResponseHead(
       status: status,
-      fields: [HTTPField("Content-Type", "text/plain; charset=utf-8"), HTTPField("Cache-Control", "no-store")] + fields
+      fields: fields + (fields.value(of: "cache-control") == nil ? [HTTPField("Cache-Control", "no-store")] : [])
         + (isLast ? [HTTPField("Connection", "close")] : []))
-    let message = HTTPEncoder.response(head, body: Array("\(text)\n".utf8))
-    try sink.write(isHidden ? Array(message.dropLast(text.utf8.count + 1)) : message)
+    let message = HTTPEncoder.response(head, body: body)
+    try sink.write(isHidden ? Array(message.dropLast(body.count)) : message)
   }
 }

@@ -11,6 +11,11 @@ final class WebRequestBody: ByteSource {
   /// Asks the client for the body; once.
   private var onAsking: (() throws(StoreError) -> Void)?
   private(set) var isAtEnd: Bool
+  /// How many bytes it has in all, where the client says so.
+  var size: Int? {
+    if case .bytes(let count) = length { return count }
+    return nil
+  }
   /// Whether the client sends it without being asked, or has been asked.
   var isOnItsWay: Bool { onAsking == nil }
 

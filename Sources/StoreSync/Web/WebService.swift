@@ -19,7 +19,9 @@ struct WebService: Sendable {
   /// Answers one request.
   ///
   /// - Returns: whether another can follow on the connection.
-  func answer(_ request: WebRequest, _ input: BufferedInput, _ output: any ByteSink) throws(StoreError) -> Bool {
+  func answer(
+    _ request: WebRequest, _ input: BufferedInput, _ output: any ByteSink, _ wait: ClientWait
+  ) throws(StoreError) -> Bool {
     let length: HTTPBodyLength
     do { length = try request.head.bodyLength() } catch {
       return try refuse(WebAnswer(error.status, "the request is not HTTP that this server takes"), request, output)
@@ -37,10 +39,21 @@ struct WebService: Sendable {
     case .refused(let answer):
       if isShort && body.isOnItsWay { try drain(body) }
       return try refuse(answer, request, output, canGoOn: body.isAtEnd)
-    case .found(let target, let backend, let policy):
-      try respond(request, target, body, backend, policy, output)
+    case .git(let target, let served):
+      try respond(request, target, body, served.backend, served.policy, output)
       if body.isOnItsWay { try drain(body) }
       return body.isAtEnd
+    case .values(let target, let served):
+      let service = ValueService(served, target, request)
+      let answer: ValueService.Answer
+      do throws(ValueRefusal) { answer = try service.answer(body) } catch {
+        if let cause = error.cause { log("\(target.repository), \(served.policy.person.name): \(cause)") }
+        if isShort && body.isOnItsWay { try drain(body) }
+        return try refuse(error.answer, request, output, canGoOn: body.isAtEnd)
+      }
+      if body.isOnItsWay { try drain(body) }
+      let isLast = request.isLast || !body.isAtEnd
+      return try send(answer, request, isLast: isLast, to: output, wait) { isStillServed(target.repository, served) }
     }
   }
 
@@ -62,29 +75,44 @@ struct WebService: Sendable {
   // MARK: What is asked for, and by whom
 
   private enum Found {
-    case found(WebTarget, any Backend, ServerPolicy)
+    case git(WebTarget, ServedRepositories.Served)
+    case values(ValueTarget, ServedRepositories.Served)
     case refused(WebAnswer)
   }
 
   private func find(_ request: WebRequest) -> Found {
-    guard let target = WebTarget(request.head) else { return .refused(WebAnswer(404, "there is nothing here")) }
+    let values: ValueTarget?
+    do throws(ValueRefusal) { values = try ValueTarget(request.head) } catch { return .refused(error.answer) }
+    let git = values == nil ? WebTarget(request.head) : nil
+    guard let name = values?.repository ?? git?.repository else {
+      return .refused(WebAnswer(404, "there is nothing here"))
+    }
     let principal: Principal?
     switch identify(request) {
     case .nobody: principal = nil
     case .somebody(let found): principal = found
     case .refused(let answer): return .refused(answer)
     }
-    // Whoever has not said who they are is asked, whether there is such a repository or not; pushes are somebody's.
-    if principal == nil, target.service == .receivePack { return .refused(.challenge) }
+    // Whoever has not said who they are is asked, whether there is such a repository or not; changes are somebody's.
+    let changes = git?.service == .receivePack || values.map { $0.method != "GET" } ?? false
+    if principal == nil, changes { return .refused(.challenge) }
     do throws(StoreError) {
-      guard let (backend, policy) = try repositories.repository(target.repository, for: principal ?? .stranger) else {
+      guard let served = try repositories.repository(name, for: principal ?? .stranger) else {
         let nothing = WebAnswer(404, "there is no such repository here, or it is not for you")
         return .refused(principal == nil ? .challenge : nothing)
       }
-      return .found(target, backend, policy)
+      if let values { return .values(values, served) }
+      return git.map { .git($0, served) } ?? .refused(WebAnswer(404, "there is nothing here"))
     } catch {
-      log("\(target.repository): \(error)")
+      log("\(name): \(error)")
       return .refused(principal == nil ? .challenge : WebAnswer(500, "this repository cannot be served now"))
+    }
+  }
+
+  /// Whether the rights are what they were when an answer began.
+  private func isStillServed(_ name: String, _ served: ServedRepositories.Served) -> Bool {
+    do { return try repositories.repository(name, for: served.access.principal)?.access == served.access } catch {
+      return false
     }
   }
 
@@ -113,6 +141,35 @@ struct WebService: Sendable {
       log("\(passwords?.path ?? "passwords"): \(error)")
       return .refused(WebAnswer(500, "nobody can log in now"))
     }
+  }
+
+  // MARK: Values
+
+  private func send(
+    _ answer: ValueService.Answer, _ request: WebRequest, isLast: Bool, to output: any ByteSink, _ wait: ClientWait,
+    whileServed isStillServed: () -> Bool
+  ) throws(StoreError) -> Bool {
+    let isHidden = request.head.method == "HEAD"
+    let last = isLast ? [HTTPField("Connection", "close")] : []
+    switch answer {
+    case .short(let answer): try answer.send(to: output, isLast: isLast, isHidden: isHidden)
+    case .notModified(let fields):
+      try output.write(HTTPEncoder.head(HTTPResponseHead(status: 304, fields: fields + last)))
+    case .value(let value, let fields):
+      let length = HTTPField("Content-Length", String(value.size))
+      try output.write(HTTPEncoder.head(HTTPResponseHead(status: 200, fields: fields + [length] + last)))
+      if !isHidden { try value.forEachPiece { (bytes) throws(StoreError) in try output.write(bytes) } }
+    case .events(let events):
+      var fields = [HTTPField("Content-Type", "text/event-stream"), HTTPField("Cache-Control", "no-store")]
+      if request.isVersion11 { fields.append(HTTPField("Transfer-Encoding", "chunked")) }
+      fields.append(HTTPField("Connection", "close"))
+      try output.write(HTTPEncoder.head(HTTPResponseHead(status: 200, fields: fields)))
+      let body = WebResponseBody(output, isChunked: request.isVersion11, isHidden: isHidden)
+      if !isHidden { try events.send(to: body, wait, while: isStillServed) }
+      try body.finish()
+      return false
+    }
+    return !isLast
   }
 
   // MARK: Git

@@ -15,15 +15,12 @@ extension GitBackend {
     let keep: String? = if let pack { try publisher.install(pack) } else { nil }
     do throws(StoreError) {
       if !shallow.isEmpty { try references.changeShallow(shallow) }
-      if !refs.isEmpty {
-        try commit(Batch(refs: refs))
-        try publish()
-      }
+      if !refs.isEmpty { try commit(Batch(refs: refs)) }
     } catch {
       if let keep { try? publisher.release(keep) }
       throw error
     }
-    if let keep { try publisher.release(keep) }
+    publishStored(keep)
   }
 
   public var shallowCommits: Set<ObjectID> { get throws(StoreError) { try references.shallow() } }

@@ -62,16 +62,17 @@ public final class GitBackend: Backend {
     let presence = try onDisk { () throws(SystemError) in
       try Descriptor(opening: "\(folder)/lares/open", O_RDWR | O_CREAT, mode: 0o640)
     }
-    let isAlone = flock(presence.number, LOCK_EX | LOCK_NB) == 0
-    if !isAlone { flock(presence.number, LOCK_SH) }
     let shared = try onDisk { () throws(SystemError) in try SharedState(path: "\(folder)/lares/shared") }
+    let isAlone = try Self.isAlone(presence, shared, folder)
     references = References(folder: folder, format: format, layer: layer)
     packs = PackSet(objects: folder + "/objects", format, limits: PackSet.Limits(cache: cacheBytes))
     let journal = try Journal(path: "\(folder)/lares/journal", format: format, layer: layer)
     queue = JournalQueue(journal: journal, shared: shared, references: references)
     publisher = try Publisher(folder: folder, format: format, queue: queue, references: references, layer: layer)
     if isAlone {
+      shared.isKnown = false
       notes = Guarded(try publisher.recover())
+      shared.isKnown = true
       flock(presence.number, LOCK_SH)
     } else {
       notes = Guarded([])
@@ -86,6 +87,22 @@ public final class GitBackend: Backend {
       maintenanceThread.tell()
     }
     if isAlone { finishForgetting() }
+  }
+
+  /// Waits until nobody has the repository open, or somebody has who knows what its journal holds. Whoever was opening it
+  /// meanwhile may have failed.
+  private static func isAlone(
+    _ presence: borrowing Descriptor, _ shared: SharedState, _ folder: String
+  ) throws(StoreError) -> Bool {
+    let patience = Clock.now.advanced(milliseconds: Int64(lockPatienceMilliseconds))
+    while Clock.now < patience {
+      if flock(presence.number, LOCK_EX | LOCK_NB) == 0 { return true }
+      flock(presence.number, LOCK_SH)
+      if shared.isKnown { return false }
+      flock(presence.number, LOCK_UN)
+      usleep(1_000)
+    }
+    throw .locked(file: folder + "/lares/open", seconds: lockPatienceMilliseconds / 1_000)
   }
 
   /// What was cut off while something was forgotten goes on. What hinders that does not keep others from their data.
@@ -226,12 +243,20 @@ public final class GitBackend: Backend {
     let keep = try install(prepared)
     do throws(StoreError) {
       try commit(PreparedBatch(Batch(refs: batch.refs)), needing: batch)
-      try publish()
     } catch {
       try? publisher.release(keep)
       throw error
     }
-    try publisher.release(keep)
+    publishStored(keep)
+  }
+
+  /// Publishes at once what is durable, and lets collectors see its objects. What hinders that does not undo what is
+  /// acknowledged: it is published later, and the objects are kept until the repository is opened anew.
+  func publishStored(_ keep: String?) {
+    do throws(StoreError) {
+      try publish()
+      if let keep { try publisher.release(keep) }
+    } catch { thread.hurry() }
   }
 
   /// Puts a batch's objects into a pack of their own.

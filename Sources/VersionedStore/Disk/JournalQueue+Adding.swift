@@ -141,15 +141,18 @@ extension JournalQueue {
   /// Makes everything that is appended by now durable. After a failure nothing counts as durable any more: the kernel
   /// may have dropped what it could not write, and would call a second try a success.
   private func syncJournal() throws(StoreError) {
-    guard !shared.isPoisoned else { throw .poisoned(file: journal.path) }
-    let (end, generation) = monitor.withLock { (state.end, state.generation) }
-    do throws(SystemError) {
-      try journal.file.sync(.journal)
-    } catch {
-      shared.isPoisoned = true
-      throw .system(error)
+    // One at a time: the kernel tells a failure once for an open file, so of two syncs the other would be a success.
+    try syncing.withLock { () throws(StoreError) in
+      guard !shared.isPoisoned else { throw .poisoned(file: journal.path) }
+      let (end, generation) = monitor.withLock { (state.end, state.generation) }
+      do throws(SystemError) {
+        try journal.file.sync(.journal)
+      } catch {
+        shared.isPoisoned = true
+        throw .system(error)
+      }
+      guard !shared.isPoisoned else { throw .poisoned(file: journal.path) }
+      shared.raiseSyncedEnd(to: end, generation)
     }
-    guard !shared.isPoisoned else { throw .poisoned(file: journal.path) }
-    shared.raiseSyncedEnd(to: end, generation)
   }
 }

@@ -30,6 +30,8 @@ final class JournalQueue: Sendable {
   let publishing = Monitor()
   /// Held while the journal is read on or written, before `monitor`.
   private let journalLock = Monitor()
+  /// Held while the journal's file is synced, before `monitor`.
+  let syncing = Monitor()
   nonisolated(unsafe) let journal: Journal
   let shared: SharedState
   let references: References

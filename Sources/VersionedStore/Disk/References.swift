@@ -364,9 +364,9 @@ final class References: Sendable {
     } ?? 0
   }
 
-  /// Whether these bytes are a line `<old> <new> <who>\t<why>`.
+  /// Whether these bytes are a line `<old> <new> <who>`, which may have a tab and a message behind it.
   private func isLogLine(_ line: ArraySlice<UInt8>) -> Bool {
-    line.contains(UInt8(ascii: "\t")) && !line.contains(0)
+    line.count > 2 * format.digits + 2 && !line.contains(0)
       && ObjectID(format, hex: line.prefix(format.digits)) != nil
       && ObjectID(format, hex: line.dropFirst(format.digits + 1).prefix(format.digits)) != nil
   }

@@ -5,8 +5,8 @@ import Wire
 
 /// What the processes that have a store open tell each other about its journal, in memory that they share.
 ///
-/// The file behind it is never synced and never believed after a start: whoever finds itself alone writes it anew from
-/// the journal.
+/// The file behind it is never synced and never believed after a start of the machine: whoever finds itself alone writes it
+/// anew from the journal.
 final class SharedState: @unchecked Sendable {
   private static let size = 4_096
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
@@ -75,6 +75,19 @@ final class SharedState: @unchecked Sendable {
     get { Instant(nanoseconds: Int64(bitPattern: self[5])) }
     set { self[5] = UInt64(bitPattern: newValue.nanoseconds) }
   }
+
+  /// Whether somebody has written all this anew since the machine started, and was not cut off doing so.
+  var isKnown: Bool {
+    get { self[6] == Self.boot }
+    set { self[6] = newValue ? Self.boot : 0 }
+  }
+
+  /// A number that each start of the machine has of its own (random(4), `boot_id`); where that cannot be read, 1.
+  private static let boot: UInt64 = {
+    let text = (try? File.readIfPresent("/proc/sys/kernel/random/boot_id")) ?? nil
+    let digits = (text ?? []).filter { $0 != UInt8(ascii: "-") }.prefix(16)
+    return max(1, UInt64(String(decoding: digits, as: UTF8.self), radix: 16) ?? 1)
+  }()
 
   /// A sync of the journal has failed: nothing is acknowledged any more.
   var isPoisoned: Bool {

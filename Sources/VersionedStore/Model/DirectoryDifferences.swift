@@ -8,6 +8,14 @@ extension Directories {
   public static func differences(
     from old: ObjectID?, to new: ObjectID?, in objects: some ObjectReader
   ) throws(StoreError) -> [EntryChange] {
+    try differencesAndHidden(from: old, to: new, in: objects).changes
+  }
+
+  /// The same, and the names of which the new directory has another entry in a bucket, behind the one that counts, than
+  /// the old one has: stock Git sees that one too.
+  static func differencesAndHidden(
+    from old: ObjectID?, to new: ObjectID?, in objects: some ObjectReader
+  ) throws(StoreError) -> (changes: [EntryChange], hidden: Set<EntryName>) {
     var differ = DirectoryDiffer(objects: objects)
     try differ.compare(.init(id: old), .init(id: new), .root)
     return differ.finish()
@@ -18,6 +26,8 @@ extension Directories {
 private struct DirectoryDiffer<Objects: ObjectReader> {
   let objects: Objects
   private var changes: [EntryChange] = []
+  /// Entries that do not count, for there are others of their names.
+  private var hidden: (old: Set<TreeEntry>, new: Set<TreeEntry>) = ([], [])
 
   init(objects: Objects) { self.objects = objects }
 
@@ -36,7 +46,10 @@ private struct DirectoryDiffer<Objects: ObjectReader> {
   mutating func compare(_ old: Side, _ new: Side, _ bucket: Bucket) throws(StoreError) {
     if old.over.isEmpty && new.over.isEmpty && old.id == new.id { return }
     if old.over.isEmpty && new.over.isEmpty, try compareFlat(old.id, new.id, bucket) { return }
-    switch (try shape(old, bucket), try shape(new, bucket)) {
+    let (oldShape, newShape) = (try shape(old, bucket), try shape(new, bucket))
+    hidden.old.formUnion(oldShape.hidden)
+    hidden.new.formUnion(newShape.hidden)
+    switch (oldShape.shape, newShape.shape) {
     case (.fan(let old), .fan(let new)):
       for number in 0..<16 { try compare(old[number], new[number], bucket.child(number)) }
     case (.fan(let old), .entries(let new)):
@@ -82,21 +95,26 @@ private struct DirectoryDiffer<Objects: ObjectReader> {
     }
   }
 
-  /// In order of name.
-  consuming func finish() -> [EntryChange] {
+  /// Changes in order of name.
+  consuming func finish() -> (changes: [EntryChange], hidden: Set<EntryName>) {
     changes.sort { $0.name < $1.name }
-    return changes
+    return (changes, Set(hidden.new.subtracting(hidden.old).map(\.name)))
   }
 
-  private func shape(_ side: Side, _ bucket: Bucket) throws(StoreError) -> Shape {
-    guard let id = side.id else { return .entries(side.over) }
+  private func shape(_ side: Side, _ bucket: Bucket) throws(StoreError) -> (shape: Shape, hidden: [TreeEntry]) {
+    guard let id = side.id else { return (.entries(side.over), []) }
     let bytes = try flatBytes(id, bucket)
+    let names = Set(side.over.map(\.name))
+    func hidden(_ edits: [Edit]) -> [TreeEntry] {
+      names.isEmpty ? [] : edits.compactMap { names.contains($0.name) ? $0.entry : nil }
+    }
     guard let fan = try FanOut(bytes, at: bucket, objects.format) else {
-      return .entries((try TreeSplice.edits(of: bytes, objects.format).hashed() + side.over).sortedLastOfEachName())
+      let edits = try TreeSplice.edits(of: bytes, objects.format).hashed()
+      return (.entries((edits + side.over).sortedLastOfEachName()), hidden(edits))
     }
     let beside = try fan.beside.map { Edit(name: $0.name, entry: $0) }.hashed()
     let groups = (beside + side.over).sortedLastOfEachName().byBucket(at: bucket.level)
-    return .fan((0..<16).map { Side(id: fan.buckets[$0], over: groups[$0]) })
+    return (.fan((0..<16).map { Side(id: fan.buckets[$0], over: groups[$0]) }), hidden(beside))
   }
 
   /// Entries as the buckets of a fan-out.

@@ -64,7 +64,9 @@ private struct ScopeSearch {
       }
       guard left > 0 else { throw .limitReached("more differs between trees than can be looked at") }
       left -= 1
-      for (name, entries, new) in try differing(step) {
+      let (changes, hidden) = try differing(step)
+      if let name = hidden.sorted().first(where: { !scope.contains(step.path / $0) }) { return step.path / name }
+      for (name, entries, new) in changes {
         let path = step.path / name
         if scope.contains(path) { continue }
         if let new, !new.mode.isTree { return path }
@@ -79,20 +81,24 @@ private struct ScopeSearch {
     return nil
   }
 
-  /// The names at which the new directory differs from each of the old ones, with what is there.
+  /// The names at which the new directory differs from each of the old ones, with what is there; and those of which it
+  /// hides an entry that none of the old ones has hidden.
   private func differing(
     _ step: Step
-  ) throws(StoreError) -> [(name: EntryName, old: [TreeEntry?], new: TreeEntry?)] {
+  ) throws(StoreError) -> (changes: [(name: EntryName, old: [TreeEntry?], new: TreeEntry?)], hidden: Set<EntryName>) {
     var common: [EntryName: (old: [TreeEntry?], new: TreeEntry?)] = [:]
+    var hidden: Set<EntryName> = []
     for (index, old) in step.old.enumerated() {
       var here: [EntryName: (old: [TreeEntry?], new: TreeEntry?)] = [:]
-      for change in try Directories.differences(from: old, to: step.new, in: objects) {
+      let found = try Directories.differencesAndHidden(from: old, to: step.new, in: objects)
+      for change in found.changes {
         guard index == 0 || common[change.name] != nil else { continue }
         here[change.name] = ((common[change.name]?.old ?? []) + [change.old], change.new)
       }
       common = here
-      if common.isEmpty { return [] }
+      hidden = index == 0 ? found.hidden : hidden.intersection(found.hidden)
+      if common.isEmpty && hidden.isEmpty { return ([], []) }
     }
-    return common.sorted { $0.key < $1.key }.map { ($0.key, $0.value.old, $0.value.new) }
+    return (common.sorted { $0.key < $1.key }.map { ($0.key, $0.value.old, $0.value.new) }, hidden)
   }
 }

@@ -105,6 +105,13 @@ extension FuzzTarget {
       if let target = WebTarget(head) {
         try promise(["info/refs", "git-upload-pack", "git-receive-pack"].contains(target.path), "\(target)")
       }
+      if let target = try? ValueTarget(head) {
+        try promise(!"/\(target.repository)/".contains("/-/"), "\(target)")
+        try promise(target.resource.parameters[target.method] != nil, "\(target)")
+        for name in target.path.names {
+          try promise(!name.bytes.isEmpty && !name.bytes.contains(UInt8(ascii: "/")), "\(target)")
+        }
+      }
       if let (name, password) = head.value(of: "authorization").flatMap(BasicCredentials.parse) {
         try promise(name.utf8.count + password.count <= bytes.count, "a login longer than the request")
         try promise(!name.utf8.contains(UInt8(ascii: ":")), "a name with a colon")

@@ -44,6 +44,35 @@ import Testing
     #expect(try expected.id() == commit.object.tree)
   }
 
+  /// A stock `git mv` leaves a pointer without its chunks; another commit brings them there.
+  @Test func chunksThatOneSideBringsToAnUnchangedPointerStay() throws {
+    let repository = ours.repository
+    let head = try ours.requireHead()
+    let buffer = ObjectBuffer(over: repository.objects)
+    let film = try #require(try Directories.entry("film", of: head.tree.entry("d")?.id, in: buffer))
+    let chunks = try #require(try head.tree.entry("d/.lares-chunks")?.id)
+    func stored(_ entries: [TreeEntry], on parent: Commit) throws -> Commit {
+      let tree = try Directories.applying(
+        [EntryChange("e", from: nil, to: TreeEntry("e", .tree, buffer.write(.tree, TreeObject.serialize(entries))))],
+        to: parent.object.tree, in: buffer)
+      return try repository.makeCommit(of: #require(tree), parents: [parent.id], .test("stock"), in: buffer)
+    }
+    let text = TreeEntry("text", .file, try buffer.write(.blob, [1]))
+    let moved = try stored([film, text], on: head)
+    let repaired = try stored([film, text, TreeEntry(ChunkFolder.name, .tree, chunks)], on: moved)
+    try repository.store(Batch(objects: buffer.objects))
+    #expect(try moved.tree.get("e/film") != one && repaired.tree.get("e/film") == one)
+    let (here, there) = (
+      try repository.createBranch("here", at: moved.id), try repository.createBranch("there", at: repaired.id)
+    )
+    try here.set("e/text", [2], .test("ours"))
+    guard case .merged(let commit) = try here.merge(there, .test("merge")) else {
+      Issue.record("not merged")
+      return
+    }
+    #expect(try commit.tree.get("e/film") == one && commit.tree.get("e/text") == [2])
+  }
+
   @Test func aRemovedValueTakesItsChunksAlong() throws {
     try theirs.remove("d/film", .test("theirs"))
     try ours.set("d/text", [1], .test("ours"))

@@ -147,6 +147,66 @@ import Testing
     withExtendedLifetime(thread) {}
   }
 
+  /// Whoever waits for one that opens the repository opens it itself where that one fails.
+  @Test func whatIsSharedIsBelievedOnlyIfSomebodyWroteIt() throws {
+    var first: GitBackend? = try GitBackend.create(path, publishAfterMilliseconds: 60_000)
+    let id = try commit(first!, "a", "1")
+    // As another start of the machine left it, or an opening that was cut off.
+    try SharedState(path: path + "/lares/shared").isKnown = false
+    let path = path
+    let opened = Guarded(nil as GitBackend?)
+    let thread = try BackgroundThread {
+      do {
+        let second = try GitBackend(opening: path)
+        opened.withLock { $0 = second }
+      } catch { Issue.record(error) }
+    }
+    usleep(50_000)
+    #expect(opened.withLock { $0 == nil })
+    withExtendedLifetime(first) {}
+    first = nil
+    #expect(try eventually { try opened.withLock { try $0?.reference(.main) == id } })
+    #expect(try SharedState(path: path + "/lares/shared").isKnown)
+    _ = consume thread
+  }
+
+  /// What is in the journal is acknowledged, whatever hinders that stock Git sees it.
+  @Test func aLargeBatchIsStoredWhereItCannotBePublishedYet() throws {
+    let isFull = Guarded(false)
+    let layer = FileLayer { operation throws(SystemError) in
+      guard case .create(let path, _) = operation, path.contains("/lares/ref-"), isFull.withLock({ $0 }) else { return }
+      throw SystemError("writing \(path)", code: ENOSPC)
+    }
+    let store = try GitBackend.create(path, layer: layer, publishAfterMilliseconds: 60_000)
+    isFull.withLock { $0 = true }
+    let id = try commit(
+      store, "large", String(decoding: randomBytes(2_000_000).map { $0 & 0x3F | 0x40 }, as: UTF8.self))
+    #expect(try store.reference(.main) == id)
+    #expect(throws: StoreError.self) { try store.publish() }
+    isFull.withLock { $0 = false }
+    try store.publish()
+    #expect(try git(path, "rev-parse", "main") == "\(id)\n")
+    try git(path, "fsck", "--strict")
+  }
+
+  /// An opening after a crash repairs the end of a log, and nothing else of it.
+  @Test func aLogThatStockGitWroteWithoutWordsStays() throws {
+    let store = try GitBackend.create(path)
+    let ids = try (0..<3).map { try commit(store, "a", "\($0)") }
+    try store.publish()
+    try git(path, "update-ref", "refs/heads/main", ids[0].hex)
+    try git(path, "update-ref", "-m", "back", "refs/heads/main", ids[2].hex)
+    let log = try File.read(path + "/logs/refs/heads/main")
+    #expect(log.split(separator: 10).count { !$0.contains(9) } == 1)
+    let change = RefChange(.main, from: ids[2], to: ids[1], who: ada, why: "next")
+    let references = References(folder: path, format: .sha1, layer: .system)
+    #expect(try references.loggedCount(.main, of: [change]) == 0)
+    #expect(try File.read(path + "/logs/refs/heads/main") == log)
+    try File.replace(path + "/logs/refs/heads/main", with: log + Array(ids[0].hex.utf8), durable: false)
+    #expect(try references.loggedCount(.main, of: [change]) == 0)
+    #expect(try File.read(path + "/logs/refs/heads/main") == log)
+  }
+
   @Test func othersHearOfAChange() throws {
     let store = try GitBackend.create(path)
     let other = try GitBackend(opening: path)

@@ -112,4 +112,33 @@ import Testing
     #expect(PathScope(["a", ""]).isEverything)
     #expect(PathScope([]).isEmpty)
   }
+
+  /// Stock Git sees both of two entries with one name, and may remove the one that counts here.
+  @Test func whatIsHiddenBehindAnotherEntryCountsToo() throws {
+    let buffer = ObjectBuffer(over: MemoryBackend(format: .sha256))
+    func tree(_ entries: [TreeEntry]) throws -> ObjectID {
+      try buffer.write(.tree, TreeObject.serialize(entries))
+    }
+    let (mine, others) = (try buffer.write(.blob, [1]), try buffer.write(.blob, [2]))
+    let lists = TreeEntry("lists", .tree, try tree([TreeEntry("a", .file, others)]))
+    let bucket = EntryName(".lares-" + String(try NameHash("lists").number(at: 0), radix: 16))
+    func root(_ mine: ObjectID, hiding hidden: TreeEntry?) throws -> ObjectID {
+      let recipes = TreeEntry("recipes", .tree, try tree([TreeEntry("soup", .file, mine)]))
+      let beside = try hidden.map { [TreeEntry(bucket, .tree, try tree([$0]))] } ?? []
+      return try tree([lists, recipes] + beside)
+    }
+    let shadow = TreeEntry("lists", .tree, try tree([TreeEntry("a", .file, mine)]))
+    let (before, after) = (try root(others, hiding: nil), try root(mine, hiding: shadow))
+    #expect(try Directories.differences(from: before, to: after, in: buffer).map(\.name) == ["recipes"])
+    func outside(_ old: ObjectID..., to new: ObjectID) throws -> Path? {
+      try PathScope(["recipes"]).firstDifference(from: old, to: new, in: buffer)
+    }
+    #expect(try outside(before, to: after) == "lists")
+    #expect(try outside(before, before, to: after) == "lists")
+    #expect(try outside(before, to: root(mine, hiding: nil)) == nil)
+    // What was hidden before may stay so.
+    #expect(try outside(root(others, hiding: shadow), to: after) == nil)
+    #expect(try outside(before, root(others, hiding: shadow), to: after) == nil)
+    #expect(try PathScope(["recipes", "lists"]).firstDifference(from: [before], to: after, in: buffer) == nil)
+  }
 }

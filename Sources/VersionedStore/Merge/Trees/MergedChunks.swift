@@ -26,6 +26,12 @@ struct MergedChunks {
         }
       }
     }
+    // Chunks that they brought to a value which nobody changed.
+    for change in try Directories.differences(from: base, to: theirs, in: buffer)
+    where change.new != nil && !changes.contains(where: { $0.name == change.name }) {
+      let value = try Directories.entry(change.name, of: directory, in: buffer)
+      if let pointer = try ChunkFolder.pointer(value, beside: theirs, buffer) { trees[change.name] = pointer.tree }
+    }
     let entry = try ChunkFolder.adjusting(ours, to: changes, of: directory, adding: trees, in: buffer)
     changes.append(EntryChange(ChunkFolder.name, from: nil, to: entry))
   }
