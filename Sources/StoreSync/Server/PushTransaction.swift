@@ -39,6 +39,7 @@ struct PushTransaction {
       try backend.refuseForgotten(received, tips: accepted.compactMap(\.new))
       try refuseIncomplete(objects, visible)
       try refuseRewinds(objects)
+      try refuseLostChunks(objects)
       try refuseByCheck(objects)
       try store(received)
     } catch {
@@ -121,6 +122,22 @@ struct PushTransaction {
     guard let new = command.new else { return true }
     guard try objects.object(old).kind == .commit, try objects.object(new).kind == .commit else { return old != new }
     return try !history.descends(new, from: old)
+  }
+
+  /// A pointer has to come with its chunks.
+  private mutating func refuseLostChunks(_ objects: any ObjectReader) throws(StoreError) {
+    for command in accepted where command.name.branchName != nil {
+      guard let old = command.old, let new = command.new else { continue }
+      do throws(StoreError) {
+        guard let path = try Commit(new, in: objects).tree.lostPointer(since: Commit(old, in: objects).tree) else {
+          continue
+        }
+        refusals[command.name] =
+          "\(path) would lose its value, whose chunks are not beside it: move files by mv and git add -A, not by git mv"
+      } catch .limitReached {
+        // Whoever changes ten million files at once does not move one by hand.
+      }
+    }
   }
 
   private mutating func refuseByCheck(_ objects: any ObjectReader) throws(StoreError) {

@@ -4,10 +4,10 @@ import HostSystem
 import Household
 import TestSupport
 import Testing
-import VersionedStore
 import Wire
 
 @testable import StoreSync
+@testable import VersionedStore
 
 /// Stock git, curl and our own client against our web server.
 @Suite struct RepositoryServerTests {
@@ -61,6 +61,43 @@ import Wire
     for (name, person) in [("shared/home", nil), ("private", nil), ("private", "ben"), ("none", "ada")] {
       #expect(try !served.attempt("clone", served.url(name, as: person), "no").isSuccess)
     }
+  }
+
+  /// `git mv` takes a pointer along and leaves its chunks, also where a filter shows the value.
+  @Test func aPointerIsNotMovedWithoutItsChunks() throws {
+    let served = try ServedFolder(isSecure: false)
+    try served.fill("public", files: 1)
+    let work = "work-public", value = Array(repeating: UInt8(7), count: 5_000)
+    for folder in ["a/.lares-chunks/film", "b/.lares-chunks"] {
+      try File.makeFolder(served.git.path("\(work)/\(folder)"), mode: 0o755)
+    }
+    try served.git.write(String(decoding: value, as: UTF8.self), to: "\(work)/a/.lares-chunks/film/0")
+    try served.run("add", ".", in: work)
+    let tree = try served.run("write-tree", "--prefix=a/.lares-chunks/film/", in: work).dropLast()
+    let pointer = ChunkPointer(
+      size: value.count, sha256: ObjectID(.sha256, Array(repeating: 1, count: 32)),
+      tree: try #require(ObjectID(hex: String(tree))))
+    try served.git.write(String(decoding: pointer.bytes, as: UTF8.self), to: "\(work)/a/film")
+    try served.run("add", ".", in: work)
+    try served.run("commit", "-qm", "film", in: work)
+    let url = served.url("public", as: "ada")
+    try served.run("push", "-q", url, "main", in: work)
+    try served.git.write("text", to: "\(work)/b/text")
+    try served.run("add", ".", in: work)
+    try served.run("mv", "a/film", "b/film", in: work)
+    try served.run("commit", "-qm", "moved", in: work)
+    let refused = try served.attempt("push", url, "main", in: work)
+    #expect(!refused.isSuccess && refused.output.contains("b/film would lose its value"), "\(refused.output)")
+    // With its chunks it may go; and so may both.
+    try served.run("mv", "a/.lares-chunks/film", "b/.lares-chunks/film", in: work)
+    try served.run("commit", "-qm", "moved whole", in: work)
+    try served.run("push", "-q", url, "main", in: work)
+    try served.run("rm", "-qr", "b/.lares-chunks", in: work)
+    try served.run("commit", "-qm", "lost", in: work)
+    #expect(try !served.attempt("push", url, "main", in: work).isSuccess)
+    try served.run("rm", "-q", "b/film", in: work)
+    try served.run("commit", "-qm", "gone", in: work)
+    try served.run("push", "-q", url, "main", in: work)
   }
 
   @Test func ourClientSpeaksWithIt() throws {
