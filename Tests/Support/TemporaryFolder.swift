@@ -11,7 +11,13 @@ public final class TemporaryFolder: Sendable {
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  deinit { _ = try? runCommand(["rm", "-rf", path]) }
+  deinit {
+    // A thread of what a test has just let go may still be writing in it.
+    for _ in 0..<100 {
+      if let result = try? runCommand(["rm", "-rf", path]), result.isSuccess { return }
+      usleep(10_000)
+    }
+  }
 
   public var folders: Folders { Folders(state: path + "/state", run: path + "/run") }
 }
