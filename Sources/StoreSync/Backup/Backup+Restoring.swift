@@ -9,7 +9,13 @@ public struct RestoreOptions: Sendable {
   public var only: Set<String>?
   /// What has been forgotten of a repository up to now: it does not come back with an old backup.
   public var forgotten: @Sendable (_ name: String) throws(StoreError) -> ForgottenObjects? = { _ in nil }
-  public var limits = ReceiveLimits()
+  /// Whoever has the passphrase may restore whatever a repository can have.
+  public var limits: ReceiveLimits = {
+    var limits = ReceiveLimits()
+    (limits.packBytes, limits.objects, limits.unpackedBytes) = (.max, Int(UInt32.max), .max)
+    limits.objectBytes = PackSet.Limits().object
+    return limits
+  }()
   /// For reflogs.
   public var who: Signature
 

@@ -173,7 +173,10 @@ struct PushTransaction {
       guard !isAtomic, commands.count > 1, case .refChanged = error else { throw error }
       try storeOneByOne(pack, commands)
     }
-    try backend.publish()
+    do throws(StoreError) { try backend.publish() } catch {
+      // It is stored all the same.
+      try band.notice("stored, and not to be seen by other programs yet: \(error)\n")
+    }
     let stored = accepted.map(change)
     guard !stored.isEmpty else { return }
     for line in policy.afterwards(stored) { try band.notice(line + "\n") }

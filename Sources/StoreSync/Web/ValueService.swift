@@ -161,11 +161,9 @@ struct ValueService {
     guard items.count <= Self.longestList else {
       throw .tooLarge("a directory of \(items.count) entries; \(Self.longestList) are told at most")
     }
-    var list: [JSONEntry] = []
-    for item in items {
-      let path = target.path / item.name
-      list.append(JSONEntry(path, item.mode, try tree.entry(path)?.id))
-    }
+    let ids = Dictionary(
+      try Directories.entries(of: id, in: repository.objects).map { ($0.name, $0.id) }, uniquingKeysWith: { $1 })
+    let list = items.map { JSONEntry(target.path / $0.name, $0.mode, ids[$0.name]) }
     return .short(try WebAnswer(200, json: list, fields))
   }
 

@@ -16,6 +16,11 @@ public struct Quarantine: ObjectReader {
     try pack.contains(id) ? pack.object(id) : base.object(id)
   }
 
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    if let known = try pack.storedKindAndSize(id) { return known }
+    return try base.kindAndSize(id)
+  }
+
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {
     if try pack.contains(id) { return true }
     return try base.contains(id)

@@ -45,6 +45,11 @@ public final class VisibleObjects: ObjectReader {
     return object
   }
 
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    guard try contains(id) else { throw .missing(id) }
+    return try base.kindAndSize(id)
+  }
+
   /// Takes note of objects that the person has made, of which everything is known that they reach.
   func learn(_ ids: [ObjectID]) { state.withLock { $0.known.formUnion(ids) } }
 

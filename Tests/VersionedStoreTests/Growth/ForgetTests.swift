@@ -144,6 +144,20 @@ import Testing
     #expect(try branch.requireHead().object.tree == other.mainBranch().requireHead().object.tree)
   }
 
+  /// Chunks and records of conflicts go with the values that they belong to, not by their own names.
+  @Test func wildcardsAreForNamesOfValues() throws {
+    func matches(_ pattern: String, _ name: EntryName) throws -> Bool {
+      try #require(ForgottenPath(pattern: pattern).parts.first).matches(name)
+    }
+    for pattern in ["*", ".*", "*s", ".[l]ares-chunks", "?lares-4"] {
+      for name in [ChunkFolder.name, ConflictRecords.folder, ".lares-4", ".lares"] {
+        #expect(try !matches(pattern, name), "\(pattern) and \(name)")
+      }
+    }
+    #expect(try matches(".*", ".profile") && matches("*s", "films"))
+    #expect(try matches("b*", ".lares-base") && !matches("b*", ".lares-ours") && !matches(".l*", ".lares-base"))
+  }
+
   @Test func emptyCommitsMergesSignaturesAndMentionsKeepTheirShape() throws {
     let sample = try ForgetSample()
     try sample.set("a", "1\n")

@@ -10,7 +10,9 @@ public struct ForgottenPath: Hashable, Sendable {
     func matches(_ name: EntryName) -> Bool {
       switch self {
       case .name(let own): own == name
-      case .wildcard(let pattern): PathPattern.matches(pattern, name.bytes)
+      case .wildcard(let pattern):
+        // What the store has beside values (chunks, records of conflicts) goes with them, and with nothing else.
+        ConflictRecords.unescaped(name).map { PathPattern.matches(pattern, $0.bytes) } ?? false
       }
     }
   }

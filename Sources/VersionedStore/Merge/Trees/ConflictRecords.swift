@@ -56,7 +56,7 @@ extension ConflictRecords {
         if entry.name.bytes.starts(with: Self.alsoPrefix) {
           insert(try Self.record(below, at: path))
         } else {
-          directories.append((below, path / Self.unescaped(entry.name)))
+          directories.append((below, path / (Self.unescaped(entry.name) ?? entry.name)))
         }
       }
     }
@@ -91,10 +91,11 @@ extension ConflictRecords {
       theirs: try side(.theirs))
   }
 
-  private static func unescaped(_ name: EntryName) -> EntryName {
-    guard name.bytes.starts(with: ".lares-".utf8) else { return name }
+  /// The name that a directory of records stands for; nil where it is a reserved name and stands for none.
+  static func unescaped(_ name: EntryName) -> EntryName? {
+    guard name.bytes.starts(with: ".lares".utf8) else { return name }
     let rest = EntryName(Array(name.bytes.dropFirst(7)))
-    return MergeConflict.Choice(rawValue: rest.text) == nil ? name : rest
+    return escaped(rest) == name && rest != name ? rest : nil
   }
 }
 
