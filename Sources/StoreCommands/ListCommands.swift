@@ -28,8 +28,7 @@ struct ListCommand: StoreVerb {
       }
     } else if kind.isTree {
       for item in try tree.list(path) {
-        let id = long || list.json ? try tree.entry(path / item.name)?.id : nil
-        try entry(path / item.name, item.name.bytes, item.mode, id, to: output)
+        try entry(path / item.name, item.name.bytes, item.mode, item.id, to: output)
       }
     } else {
       try entry(path, path.bytes, kind, try tree.entry(path)?.id, to: output)

@@ -44,39 +44,18 @@ struct SetCommand: StoreVerb {
   }
 
   private func set(_ value: StagedValue, on branch: Branch) throws(StoreError) {
-    for _ in 0..<Self.retries {
-      do throws(StoreError) {
-        try branch.update(change.info("Set \(path.path)")) { tree throws(StoreError) in
-          let found = try tree.value(path.path)
-          if let ifEquals, try !ValueReader.isEqual(found, ifEquals) { throw .testFailed(path.path) }
-          if ifAbsent, try tree.kind(path.path) != nil { throw .testFailed(path.path) }
-          try tree.set(path.path, value, mode: mode?.fileMode ?? found?.mode ?? .file)
-        }
-        return
-      } catch {
-        guard case .conflict = error else { throw error }
-      }
+    try branch.updateAnew(change.info("Set \(path.path)")) { tree throws(StoreError) in
+      let found = try tree.value(path.path)
+      if let ifEquals, try !ValueReader.isEqual(found, ifEquals) { throw .testFailed(path.path) }
+      if ifAbsent, try tree.kind(path.path) != nil { throw .testFailed(path.path) }
+      try tree.set(path.path, value, mode: mode?.fileMode ?? found?.mode ?? .file)
     }
-    throw .tooManyRetries(Self.retries)
   }
-
-  /// How often to begin again where somebody else sets the same value at the same time.
-  private static let retries = 32
 }
 
 extension ValueReader {
   fileprivate static func isEqual(_ value: Self?, _ text: String) throws(StoreError) -> Bool {
     guard let value, value.size == text.utf8.count else { return false }
     return try value.read(0..<value.size) == Array(text.utf8)
-  }
-}
-
-extension Path {
-  /// - Throws: `.badName` where no value may stand.
-  func checkAllowed() throws(StoreError) {
-    guard !isRoot else { throw .badName(self, "it names no value") }
-    for name in names {
-      if let problem = name.problem() { throw .badName(self, "“\(name)”: \(problem)") }
-    }
   }
 }

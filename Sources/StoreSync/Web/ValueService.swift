@@ -12,8 +12,6 @@ struct ValueService {
 
   private static let longestLog = 1_000
   private static let longestList = 100_000
-  /// How often to begin again where somebody else changes the same value at the same time.
-  private static let retries = 32
 
   init(_ served: ServedRepositories.Served, _ target: ValueTarget, _ request: WebRequest) {
     self.served = served
@@ -161,9 +159,7 @@ struct ValueService {
     guard items.count <= Self.longestList else {
       throw .tooLarge("a directory of \(items.count) entries; \(Self.longestList) are told at most")
     }
-    let ids = Dictionary(
-      try Directories.entries(of: id, in: repository.objects).map { ($0.name, $0.id) }, uniquingKeysWith: { $1 })
-    let list = items.map { JSONEntry(target.path / $0.name, $0.mode, ids[$0.name]) }
+    let list = items.map { JSONEntry(target.path / $0.name, $0.mode, $0.id) }
     return .short(try WebAnswer(200, json: list, fields))
   }
 
@@ -214,10 +210,7 @@ struct ValueService {
   /// Before a body is taken; what is changed is looked at once more when it is stored.
   private func checkMayWrite(on branch: Branch) throws(StoreError) {
     let path = target.path
-    guard !path.isRoot else { throw .badName(path, "it names no value") }
-    for name in path.names {
-      if let problem = name.problem() { throw .badName(path, "“\(name)”: \(problem)") }
-    }
+    try path.checkAllowed()
     guard served.access.writable(branch.reference).contains(path) else {
       throw .denied("\(served.access.principal) may not write \(path) in \(branch.reference)")
     }
@@ -231,26 +224,17 @@ struct ValueService {
     let message = target.parameters["message"].flatMap { $0.isEmpty ? nil : $0 } ?? "\(verb) \(path)"
     let info = CommitInfo(author: served.policy.person, message: message.hasSuffix("\n") ? message : message + "\n")
     let (match, noneMatch) = (request.head.value(of: "if-match"), request.head.value(of: "if-none-match"))
-    for _ in 0..<Self.retries {
-      do throws(StoreError) {
-        let commit = try branch.update(info) { (tree) throws(StoreError) in
-          let found = try tree.entry(path)
-          if let match, !(found.map { Self.names(match, $0.id) } ?? false) { throw .testFailed(path) }
-          if let noneMatch, let found, Self.names(noneMatch, found.id) { throw .testFailed(path) }
-          guard found?.mode.kind == .blob || found == nil else {
-            throw .invalid("\(path) is a \(found?.mode.word ?? "")")
-          }
-          try body(&tree, found?.mode)
-        }
-        let now = if let commit { Optional(commit) } else { try branch.head() }
-        guard let now else { throw .noBranch(branch.name) }
-        let tag = try now.tree.entry(path).map { [HTTPField("ETag", "\"\($0.id)\"")] } ?? []
-        return try WebAnswer(200, json: JSONChange(commit: now.id.hex, changed: commit != nil), tag)
-      } catch {
-        guard case .conflict = error else { throw error }
-      }
+    let commit = try branch.updateAnew(info) { (tree) throws(StoreError) in
+      let found = try tree.entry(path)
+      if let match, !(found.map { Self.names(match, $0.id) } ?? false) { throw .testFailed(path) }
+      if let noneMatch, let found, Self.names(noneMatch, found.id) { throw .testFailed(path) }
+      if let found, found.mode.kind != .blob { throw .invalid("\(path) is a \(found.mode.word)") }
+      try body(&tree, found?.mode)
     }
-    throw .tooManyRetries(Self.retries)
+    let now = if let commit { Optional(commit) } else { try branch.head() }
+    guard let now else { throw .noBranch(branch.name) }
+    let tag = try now.tree.entry(path).map { [HTTPField("ETag", "\"\($0.id)\"")] } ?? []
+    return try WebAnswer(200, json: JSONChange(commit: now.id.hex, changed: commit != nil), tag)
   }
 }
 

@@ -39,11 +39,11 @@ struct WebService: Sendable {
     case .refused(let answer):
       if isShort && body.isOnItsWay { try drain(body) }
       return try refuse(answer, request, output, canGoOn: body.isAtEnd)
-    case .git(let target, let served):
+    case .found(.git(let target), let served):
       try respond(request, target, body, served.backend, served.policy, output)
       if body.isOnItsWay { try drain(body) }
       return body.isAtEnd
-    case .values(let target, let served):
+    case .found(.values(let target), let served):
       let service = ValueService(served, target, request)
       let answer: ValueService.Answer
       do throws(ValueRefusal) { answer = try service.answer(body) } catch {
@@ -74,19 +74,42 @@ struct WebService: Sendable {
 
   // MARK: What is asked for, and by whom
 
+  private enum Target {
+    case git(WebTarget)
+    case values(ValueTarget)
+
+    var repository: String {
+      switch self {
+      case .git(let target): target.repository
+      case .values(let target): target.repository
+      }
+    }
+
+    /// Whether somebody has to have logged in.
+    var isChange: Bool {
+      switch self {
+      case .git(let target): target.service == .receivePack
+      case .values(let target): target.method != "GET"
+      }
+    }
+  }
+
   private enum Found {
-    case git(WebTarget, ServedRepositories.Served)
-    case values(ValueTarget, ServedRepositories.Served)
+    case found(Target, ServedRepositories.Served)
     case refused(WebAnswer)
   }
 
   private func find(_ request: WebRequest) -> Found {
-    let values: ValueTarget?
-    do throws(ValueRefusal) { values = try ValueTarget(request.head) } catch { return .refused(error.answer) }
-    let git = values == nil ? WebTarget(request.head) : nil
-    guard let name = values?.repository ?? git?.repository else {
-      return .refused(WebAnswer(404, "there is nothing here"))
-    }
+    let target: Target
+    do throws(ValueRefusal) {
+      if let values = try ValueTarget(request.head) {
+        target = .values(values)
+      } else if let git = WebTarget(request.head) {
+        target = .git(git)
+      } else {
+        return .refused(WebAnswer(404, "there is nothing here"))
+      }
+    } catch { return .refused(error.answer) }
     let principal: Principal?
     switch identify(request) {
     case .nobody: principal = nil
@@ -94,17 +117,15 @@ struct WebService: Sendable {
     case .refused(let answer): return .refused(answer)
     }
     // Whoever has not said who they are is asked, whether there is such a repository or not; changes are somebody's.
-    let changes = git?.service == .receivePack || values.map { $0.method != "GET" } ?? false
-    if principal == nil, changes { return .refused(.challenge) }
+    if principal == nil, target.isChange { return .refused(.challenge) }
     do throws(StoreError) {
-      guard let served = try repositories.repository(name, for: principal ?? .stranger) else {
+      guard let served = try repositories.repository(target.repository, for: principal ?? .stranger) else {
         let nothing = WebAnswer(404, "there is no such repository here, or it is not for you")
         return .refused(principal == nil ? .challenge : nothing)
       }
-      if let values { return .values(values, served) }
-      return git.map { .git($0, served) } ?? .refused(WebAnswer(404, "there is nothing here"))
+      return .found(target, served)
     } catch {
-      log("\(name): \(error)")
+      log("\(target.repository): \(error)")
       return .refused(principal == nil ? .challenge : WebAnswer(500, "this repository cannot be served now"))
     }
   }

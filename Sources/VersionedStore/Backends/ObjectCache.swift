@@ -1,7 +1,7 @@
 import GitFormat
 
 /// What a cache tells objects apart by.
-protocol CacheKey: Hashable, Sendable {
+protocol CacheKey: Equatable, Sendable {
   /// 64 bits of it, which need not be random.
   var prefix64: UInt64 { get }
 }

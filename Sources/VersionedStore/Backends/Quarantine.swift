@@ -17,8 +17,7 @@ public struct Quarantine: ObjectReader {
   }
 
   public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
-    if let known = try pack.storedKindAndSize(id) { return known }
-    return try base.kindAndSize(id)
+    try pack.contains(id) ? pack.kindAndSize(id) : base.kindAndSize(id)
   }
 
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool {

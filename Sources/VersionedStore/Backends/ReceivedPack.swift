@@ -60,10 +60,11 @@ public final class ReceivedPack: ObjectReader {
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool { objects.contains(id) }
 
   /// The kind of one of its objects, at less cost than its bytes; nil where it is not in it.
-  func kind(_ id: ObjectID) throws(StoreError) -> ObjectKind? { try storedKindAndSize(id)?.kind }
+  func kind(_ id: ObjectID) throws(StoreError) -> ObjectKind? { try objects.kindAndSize(id)?.kind }
 
-  func storedKindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int)? {
-    try objects.kindAndSize(id)
+  public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
+    guard let found = try objects.kindAndSize(id) else { throw .missing(id) }
+    return found
   }
 
   /// The names of all its objects, in order.

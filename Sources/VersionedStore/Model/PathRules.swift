@@ -10,6 +10,12 @@ extension Path {
     }
   }
 
+  /// - Throws: `.badName` where no value may stand; as `checkDepth`.
+  public func checkAllowed() throws(StoreError) {
+    guard !isRoot else { throw .badName(self, "it names no value") }
+    try check(allowingReserved: false)
+  }
+
   /// - Parameter allowingReserved: whether names that begin with `.lares` may stand in it.
   /// - Throws: `.badName` where the path could not stand in a tree that people check out.
   func check(allowingReserved: Bool) throws(StoreError) {

@@ -84,14 +84,24 @@ extension Branch {
     _ path: Path, test: [UInt8]?, set new: [UInt8]?, retries: Int = 32, _ info: CommitInfo
   ) throws(StoreError) -> Commit? {
     try path.check(allowingReserved: false)
+    return try updateAnew(info, retries: retries) { tree throws(StoreError) in
+      let found = try tree.contents(path)
+      guard found?.bytes == test else { throw .testFailed(path) }
+      if let new { try tree.set(path, new, mode: found?.mode ?? .file) } else { try tree.remove(path) }
+    }
+  }
+
+  /// Changes the branch as `update` does. Where somebody else has changed what the closure read, it runs again, on what is
+  /// there then.
+  ///
+  /// - Returns: as `update`.
+  /// - Throws: `.tooManyRetries`; what `change` and the back end throw.
+  @discardableResult
+  public func updateAnew(
+    _ info: CommitInfo, retries: Int = 32, _ change: (inout Tree) throws(StoreError) -> Void
+  ) throws(StoreError) -> Commit? {
     for _ in 0...max(0, retries) {
-      do throws(StoreError) {
-        return try update(info, retries: retries) { tree throws(StoreError) in
-          let found = try tree.contents(path)
-          guard found?.bytes == test else { throw .testFailed(path) }
-          if let new { try tree.set(path, new, mode: found?.mode ?? .file) } else { try tree.remove(path) }
-        }
-      } catch .conflict { continue }
+      do throws(StoreError) { return try update(info, retries: retries, change) } catch .conflict { continue }
     }
     throw .tooManyRetries(retries)
   }

@@ -15,6 +15,8 @@ public struct Contents: Hashable, Sendable {
 public struct ListedEntry: Hashable, Sendable {
   public var name: EntryName
   public var mode: FileMode
+  /// The object; nil for what has changed in memory.
+  public var id: ObjectID?
 }
 
 // All throw what the store throws when it reads (`.missing`, `.damaged`, `.malformed`, …).
@@ -62,7 +64,7 @@ extension Tree {
     }
     var listed: [ListedEntry] = []
     for entry in try Directories.entries(of: directory.stored, in: objects) where modes[entry.name] == nil {
-      listed.append(ListedEntry(name: entry.name, mode: entry.mode))
+      listed.append(ListedEntry(name: entry.name, mode: entry.mode, id: entry.id))
     }
     for case (let name, let mode?) in modes { listed.append(ListedEntry(name: name, mode: mode)) }
     if !modes.isEmpty { listed.sort { $0.name < $1.name } }

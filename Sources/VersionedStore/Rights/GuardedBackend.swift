@@ -22,8 +22,7 @@ public final class GuardedBackend: Backend {
   public func contains(_ id: ObjectID) throws(StoreError) -> Bool { try visible.contains(id) }
 
   public func kindAndSize(_ id: ObjectID) throws(StoreError) -> (kind: ObjectKind, size: Int) {
-    guard try visible.contains(id) else { throw .missing(id) }
-    return try base.kindAndSize(id)
+    try visible.kindAndSize(id)
   }
 
   public func reference(_ name: RefName) throws(StoreError) -> ObjectID? {
